@@ -1,0 +1,33 @@
+// `npm run measure -- NAME [--json]`: figures that take too long, or are too noisy, to be tests.
+
+import { need } from './stack/needs.ts'
+
+/** One figure's measurement: prints nothing; gives plain numbers with their units in the names. */
+export type Measurement = () => Promise<Record<string, unknown>>
+
+const measurements: Record<string, () => Promise<{ measure: Measurement }>> = {
+  'idle-polls': () => import('./measure/idle-polls.ts'),
+  revocation: () => import('./measure/revocation.ts'),
+  undecided: () => import('./measure/undecided.ts'),
+  load: () => import('./measure/load.ts'),
+  herd: () => import('./measure/herd.ts'),
+  meaning: () => import('./measure/meaning.ts'),
+  'kafka-tests': () => import('./measure/kafka-tests.ts'),
+  matrix: () => import('./measure/matrix.ts'),
+  stalled: () => import('./measure/stalled.ts'),
+  rolling: () => import('./measure/rolling.ts'),
+  reconnect: () => import('./measure/reconnect.ts'),
+}
+
+const json = process.argv.includes('--json')
+const name = process.argv.slice(2).find(argument => !argument.startsWith('-'))
+const load = name !== undefined && Object.hasOwn(measurements, name) ? measurements[name] : undefined
+if (load === undefined) {
+  process.stderr.write(`npm run measure -- NAME [--json]; NAME is one of: ${Object.keys(measurements).join(', ')}\n`)
+  process.exit(2)
+}
+need('java', 'javac', 'maven', 'go', 'python')
+const figures = await (await load()).measure()
+if (json) process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`)
+else console.table(figures)
+process.exit()

@@ -1,0 +1,90 @@
+// How long data flows on connections whose right was taken away: 200 of one kind, ten revoked at a time while data flows.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Kafka, logLevel, type Producer } from 'kafkajs'
+import type { DevIssuer } from '../../src/auth/dev-issuer.ts'
+import type { EngineName } from '../../test/e2e/engines.ts'
+import { engineConfig } from '../../test/e2e/engines.ts'
+import { type Gate, startGate } from '../../test/e2e/gate.ts'
+import { makeTopics } from '../../test/e2e/topics.ts'
+import type { SharedKafka } from '../../test/parts.ts'
+import { type Held, type HoldingKind, hold } from './held-connections.ts'
+
+/** Revoked at a time. */
+const AT_ONCE = 10
+const EVERY_MS = 10
+
+export interface RevocationFigures {
+  readonly connections: number
+  readonly revocations: number
+  /** From the edit of the policy file to the last data that came through: the file's watch, and the feed of the store, included. */
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly maxMs: number
+}
+
+/** @param stem of the names of topics, groups and transactional ids */
+export async function revocations(
+  kind: HoldingKind,
+  engine: EngineName,
+  kafka: SharedKafka,
+  issuer: DevIssuer,
+  stem: string,
+  connections = 200,
+): Promise<RevocationFigures> {
+  const topicOf = (i: number): string => `${stem}-${i}`
+  const policyOf = (allowed: (i: number) => boolean): string => `version: 1
+grants:
+${Array.from({ length: connections }, (_, i) => {
+  const to = `to: "service:holder-${i}"`
+  const ids = `  - { id: group-${i}, ${to}, allow: consume, consumerGroups: ["${topicOf(i)}"] }
+  - { id: transactions-${i}, ${to}, allow: produce, transactionalIds: ["${topicOf(i)}"] }\n`
+  return allowed(i) ? `${ids}  - { id: topic-${i}, ${to}, allow: [produce, consume], topics: ["${topicOf(i)}"] }\n` : ids
+}).join('')}`
+  await makeTopics(kafka, Object.fromEntries(Array.from({ length: connections }, (_, i) => [topicOf(i), 1])))
+  const issuers = [{ alias: 'dev', issuer: issuer.issuer, audience: 'kafka', kind: 'keycloak' }]
+  const gate = await startGate({ bootstrap: kafka.bootstrap, policy: policyOf(() => true), issuers, config: await engineConfig(engine) })
+  const producer = new Kafka({ clientId: 'm', brokers: kafka.bootstrap.split(','), logLevel: logLevel.NOTHING, ssl: false }).producer()
+  await producer.connect()
+  const held: Held[] = []
+  for (let i = 0; i < connections; i++) held.push(await openOne(kind, gate, await issuer.mint({ service: `holder-${i}` }), topicOf(i)))
+  const delaysMs: number[] = []
+  for (let from = 0; from < connections; from += AT_ONCE) {
+    const some = held.slice(from, from + AT_ONCE)
+    const revoke = (): void => gate.setPolicy(policyOf(i => i >= from + some.length))
+    const topics = some.map((_, i) => topicOf(from + i))
+    delaysMs.push(...(await lastData(some, revoke, kind === 'transactions' ? null : producer, topics)))
+  }
+  await Promise.all([producer.disconnect(), gate.stop()])
+  delaysMs.sort((a, b) => a - b)
+  const at = (part: number): number => Math.round(delaysMs[Math.min(delaysMs.length - 1, Math.floor(delaysMs.length * part))]!)
+  return { connections, revocations: delaysMs.length, p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) }
+}
+
+const openOne = (kind: HoldingKind, gate: Gate, token: string, name: string): Promise<Held> =>
+  hold[kind]({ port: gate.port, token, topic: name, partition: 0, id: name })
+
+/** Takes rights away while data flows. @returns for each connection, from then to its last data */
+async function lastData(
+  held: readonly Held[],
+  revoke: () => void,
+  producer: Producer | null,
+  topics: readonly string[],
+): Promise<number[]> {
+  let running = true
+  const producing = (async () => {
+    while (running && producer !== null) {
+      await producer.sendBatch({ acks: 1, topicMessages: topics.map(topic => ({ topic, messages: [{ value: 'x' }] })) })
+      await sleep(EVERY_MS)
+    }
+  })()
+  while (held.some(({ lastDataMs }) => lastDataMs === 0)) await sleep(20)
+  await sleep(200)
+  const changedMs = performance.now()
+  revoke()
+  await Promise.all(held.map(({ ended }) => ended))
+  running = false
+  await producing
+  for (const one of held) one.close()
+  return held.map(({ lastDataMs }) => Math.max(0, lastDataMs - changedMs))
+}

@@ -1,0 +1,268 @@
+// `topicgate validate --live`: goes the whole way to brokers, issuers and the store, step by step, and says at which one it ends.
+
+import { lookup } from 'node:dns/promises'
+import { connect, isIP, type Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { IssuerKeys } from '../auth/issuer.ts'
+import type { Config } from '../base/config.ts'
+import type { BrokerSasl } from '../base/config-cluster.ts'
+import { offered } from '../policy/plan.ts'
+import { Metadata } from '../protocol/messages/03-metadata.ts'
+import { apis } from '../protocol/messages/index.ts'
+import { portFor } from '../proxy/addresses.ts'
+import { servedRanges } from '../proxy/api-versions.ts'
+import { maxVersionOf } from '../proxy/cluster-state.ts'
+import { type Address, hello, type Known } from '../proxy/hello.ts'
+import { type OwnTokenSource, ownTokenSource } from '../proxy/own-login.ts'
+import { Upstream } from '../proxy/upstream.ts'
+
+/** One step, one line. */
+export interface LiveCheck {
+  readonly check: string
+  readonly ok: boolean
+  /** What was seen, when all is well. */
+  readonly seen: string | null
+  readonly problem: string | null
+  readonly hint: string | null
+}
+
+/** A broker that has answered. */
+interface Seen extends Known {
+  readonly at: Address
+}
+
+const TIMEOUT_MS = 5_000
+const NEEDED = ['Produce', 'Fetch', 'ListOffsets', 'Metadata']
+
+/** What to mend, by what Node, brokers and issuers say; the first that fits. */
+const HINTS: readonly (readonly [RegExp, string])[] = [
+  [/which is not installed/, 'it does not come with topicgate'],
+  [/Could not (load|resolve) credentials/, 'give the gate AWS credentials: the environment, a profile, or a role of the machine'],
+  [
+    /no token.*(AccessDenied|not authorized|InvalidClientTokenId|ExpiredToken)/,
+    'the credentials may not do this: look at the trust policy of cluster.sasl.role',
+  ],
+  [/no token.*cannot be reached/, 'cluster.sasl: is tokenUrl or issuer right, and is it up?'],
+  [
+    /no token.*(invalid_client|unauthorized_client|answered 401)/,
+    'cluster.sasl: clientId, or clientSecret or privateKey, is not what the issuer knows',
+  ],
+  [/no token.*invalid_scope/, 'cluster.sasl: the issuer has no such scope for this clientId'],
+  [/no token/, 'mend cluster.sasl: token endpoint, client id, and secret or key'],
+  [/ENOTFOUND|EAI_AGAIN/, 'is the name right, and does this machine resolve it?'],
+  [/ECONNREFUSED/, 'nothing listens there: is it the right port, and is the broker up?'],
+  [/ETIMEDOUT|within \d+ ms/, 'a firewall may drop it, or the broker does not answer'],
+  [/unable to (verify|get)|self-signed|UNABLE_TO/i, 'cluster.tls.ca must hold the authority that signed the certificate'],
+  [/altnames|ALTNAME/i, 'cluster.tls.serverName names what stands in the certificate'],
+  [/expired/i, 'renew the certificate'],
+  [/wrong version number|packet length/i, 'the port does not speak TLS: tls: off, or another port'],
+  [/alert.*(certificate|unknown ca)|certificate required/i, 'the broker wants a certificate that it knows: cluster.tls.cert and key'],
+  [/has no .* here, but/, 'set cluster.sasl.mechanism to one that the broker has'],
+  [
+    /refused the login by OAUTHBEARER/,
+    'the broker does not take the token: look at its issuer, audience and scope, and at what the broker demands',
+  ],
+  [/refused the login|no such account|SCRAM/i, 'mend cluster.sasl (for PASSTHROUGH cluster.control.sasl), or the account at the broker'],
+  [/closed the connection/, 'a TLS port that is spoken to in plain text closes so, and a broker that wants a login or another certificate'],
+]
+const hintFor = (problem: string): string | null => HINTS.find(([pattern]) => pattern.test(problem))?.[1] ?? null
+
+class Report {
+  readonly checks: LiveCheck[] = []
+
+  /** Runs one step. @returns undefined when it failed */
+  async step<T>(check: string, work: () => Promise<readonly [T, string | null]>): Promise<T | undefined> {
+    try {
+      const [value, seen] = await work()
+      this.checks.push({ check, ok: true, seen, problem: null, hint: null })
+      return value
+    } catch (why) {
+      this.fail(check, plain(why as Error))
+      return undefined
+    }
+  }
+
+  fail(check: string, problem: string, hint = hintFor(problem)): void {
+    this.checks.push({ check, ok: false, seen: null, problem, hint })
+  }
+}
+
+export async function liveChecks(config: Config): Promise<LiveCheck[]> {
+  const report = new Report()
+  await checkCluster(config, report)
+  for (const issuer of config.issuers) {
+    await report.step(`issuer ${issuer.alias}`, async () => {
+      const keys = new IssuerKeys(issuer)
+      await keys.start()
+      keys.stop()
+      if (!keys.status.usable) throw new Error(keys.status.lastError ?? 'its keys cannot be used')
+      return [null, 'its keys can be fetched']
+    })
+  }
+  await checkStore(config, report)
+  return report.checks
+}
+
+async function checkCluster(config: Config, report: Report): Promise<void> {
+  const { sasl, controlSasl, bootstrap } = config.cluster
+  const known = await withLogin(config, report, controlSasl, async (upstream, login) => {
+    let first: Seen | undefined
+    for (const at of bootstrap) {
+      const one = await checkBroker(report, upstream, at, login)
+      if (first === undefined) first = one
+      else one?.client.close()
+    }
+    // Of the cluster brokers tell nothing before a login.
+    if (first !== undefined && login) await checkMetadata(config, report, upstream, first)
+    first?.client.close()
+    return first
+  })
+  if (known === undefined || sasl === null || sasl === controlSasl || sasl.mechanism === 'PASSTHROUGH') return
+  await withLogin(config, report, sasl, async (upstream, login) => {
+    if (login) (await checkOffer(report, upstream, known.at, "login of clients' connections"))?.client.close()
+  })
+}
+
+/** @param work is told whether there is all that a login takes @returns undefined when there are files that cannot be used */
+async function withLogin<T>(
+  { cluster }: Config,
+  report: Report,
+  sasl: BrokerSasl | null,
+  work: (upstream: Upstream, login: boolean) => Promise<T>,
+): Promise<T | undefined> {
+  let tokens: OwnTokenSource | null
+  let upstream: Upstream
+  try {
+    tokens = ownTokenSource(sasl)
+    upstream = new Upstream({ ...cluster, sasl, ownToken: refused => tokens!.tokens.token(refused) })
+  } catch (why) {
+    report.fail('files', plain(why as Error), 'cluster.tls.ca, cert and key are PEM files, and the key is that of the certificate')
+    return undefined
+  }
+  try {
+    return await work(upstream, tokens === null || (await checkToken(report, tokens)))
+  } finally {
+    upstream.stop()
+    tokens?.stop()
+  }
+}
+
+/** The gate's own token, which it takes to log in: without one there is no use in trying. */
+async function checkToken(report: Report, { tokens }: OwnTokenSource): Promise<boolean> {
+  const got = await report.step('token for the brokers', async () => {
+    const { expiresAtMs } = await tokens.token()
+    return [true, `good until ${new Date(expiresAtMs).toISOString()}`]
+  })
+  return got !== undefined
+}
+
+/** From the name to what it offers. @returns undefined when a step failed */
+async function checkBroker(report: Report, upstream: Upstream, at: Address, login: boolean): Promise<Seen | undefined> {
+  const name = `${at.host}:${at.port}`
+  if (isIP(at.host) === 0) {
+    const found = await report.step(`dns ${at.host}`, async () => {
+      const addresses = await lookup(at.host, { all: true })
+      return [addresses, addresses.map(({ address }) => address).join(' ')]
+    })
+    if (found === undefined) return undefined
+  }
+  const reached = await report.step(`tcp ${name}`, async () => [await reach(connect(at), 'connect', () => null), null] as const)
+  if (reached === undefined) return undefined
+  if (upstream.secure && !(await checkTls(report, upstream, at, name))) return undefined
+  return checkOffer(report, upstream, at, login && upstream.logsIn ? 'login and offer' : 'offer', login)
+}
+
+function checkOffer(report: Report, upstream: Upstream, at: Address, step: string, login = true): Promise<Seen | undefined> {
+  return report.step(`${step} ${at.host}:${at.port}`, async () => {
+    const known = await hello(upstream, at, { clientId: 'topicgate-validate', timeoutMs: TIMEOUT_MS, login })
+    const served = servedRanges(known.offer, offered)
+    const missing = NEEDED.filter(api => !served.has(apis.find(({ name: n }) => n === api)!.key))
+    if (missing.length > 0) {
+      known.client.close()
+      throw new Error(`no version of ${missing.join(', ')} is served by both the gate and the broker`)
+    }
+    const hidden = known.offer.ranges.length - served.size
+    return [{ ...known, at }, `${served.size} APIs${hidden > 0 ? `, ${hidden} of the broker's are not passed on` : ''}`]
+  })
+}
+
+async function checkTls(report: Report, upstream: Upstream, at: Address, name: string): Promise<boolean> {
+  const seen = await report.step(`tls ${name}`, async () => {
+    try {
+      const text = await reach(upstream.connect(at, null), 'secureConnect', socket => {
+        const tls = socket as TLSSocket
+        const { subject, valid_to } = tls.getPeerCertificate()
+        return `${tls.getProtocol()}, ${subject?.CN ?? 'no name'}, until ${new Date(valid_to).toISOString()}`
+      })
+      return [text, text] as const
+    } catch (why) {
+      const dates = await upstream.explain(at, why as Error)
+      throw dates === null ? why : new Error(`${(why as Error).message} (${dates})`)
+    }
+  })
+  return seen !== undefined
+}
+
+async function checkMetadata(config: Config, report: Report, upstream: Upstream, { client, offer }: Known): Promise<void> {
+  const version = Math.min(Metadata.versions.max, maxVersionOf(offer, Metadata.key))
+  const metadata = await report.step('metadata', async () => {
+    const asked = await client.ask(Metadata, version, { topics: [], allowAutoTopicCreation: false }, TIMEOUT_MS)
+    return [asked, `cluster ${asked.clusterId ?? 'without an id'}, ${asked.brokers.length} brokers`]
+  })
+  for (const { nodeId, host, port } of metadata?.brokers ?? []) {
+    if (!upstream.allows(host)) {
+      report.fail(`broker ${nodeId}`, `${host} is not among cluster.hosts`, 'add it, if it is one of yours')
+      continue
+    }
+    for (const { name, brokers } of config.listeners) {
+      if ((brokers === 'auto' || 'firstPort' in brokers) && portFor(brokers, nodeId) === undefined)
+        report.fail(`listener ${name}`, `has no port for broker ${nodeId}`, 'widen brokers.ports, or set brokers.firstNode')
+    }
+    // What the cluster advertises is what clients' connections are dialled to.
+    if (!config.cluster.bootstrap.some(b => b.host === host && b.port === port)) {
+      ;(await checkBroker(report, upstream, { host, port }, false))?.client.close()
+    }
+  }
+}
+
+async function checkStore(config: Config, report: Report): Promise<void> {
+  const { engine, openfga } = config.authorizer
+  if (engine !== 'openfga' || openfga === null) return
+  const store = `${openfga.url.replace(/\/$/, '')}/stores/${openfga.store}`
+  const headers: Record<string, string> = openfga.token === null ? {} : { authorization: `Bearer ${openfga.token}` }
+  const ask = async (url: string) => {
+    const response = await fetch(url, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) })
+    const body: any = await response.json().catch(() => ({}))
+    if (!response.ok) throw new Error(`${url} answered ${response.status} ${body.message ?? ''}`.trim())
+    return body
+  }
+  const found = await report.step(`openfga store ${openfga.store}`, async () => [await ask(store), null] as const)
+  if (found === undefined) return
+  await report.step('openfga model', async () => {
+    if (openfga.model !== null) return [await ask(`${store}/authorization-models/${openfga.model}`), openfga.model]
+    const { authorization_models: models } = await ask(`${store}/authorization-models?page_size=1`)
+    if (models.length === 0) throw new Error('the store has no model: run topicgate policy init-store')
+    return [models, `${models[0].id}, the newest`]
+  })
+}
+
+/** Waits for a socket's event, says what was seen, and closes it. */
+function reach<T>(socket: Socket, event: 'connect' | 'secureConnect', look: (socket: Socket) => T): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const timer = setTimeout(() => socket.destroy(new Error(`no connection within ${TIMEOUT_MS} ms`)), TIMEOUT_MS)
+    socket.once('error', reject)
+    socket.once('close', () => {
+      clearTimeout(timer)
+      reject(new Error('the other side closed the connection'))
+    })
+    socket.once(event, () => {
+      resolve(look(socket))
+      socket.destroy()
+    })
+  })
+}
+
+function plain({ message, cause }: Error): string {
+  const inner = cause as (Error & { code?: string }) | undefined
+  return inner === undefined ? message : `${message}: ${inner.code ?? inner.message}`
+}

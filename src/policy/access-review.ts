@@ -1,0 +1,201 @@
+// Access reviews: whom a policy lets do something, and what it lets somebody do, with everything that this hangs on.
+
+import type { Resource } from './authorizer.ts'
+import { Operation as Operations, Resource as Resources } from './authorizer.ts'
+import type { Asker } from './conditions.ts'
+import { bindingOf, expressionsOf, PARSED_EACH_TIME } from './conditions.ts'
+import { holdsAt } from './hours.ts'
+import type { OperationSet } from './operations.ts'
+import { EVERY_OPERATION, namesOf, SUPPORTED, setOf, withImplied } from './operations.ts'
+import { containsPattern, inForceText, overlaps, patternText, placeText } from './pattern-text.ts'
+import type { Cover, Coverage, Grant, InForce, Judged, Pattern, Question, Rule } from './policy-document.ts'
+import { subjectText } from './subjects.ts'
+
+/** Now; not now, or never; or it hangs on what is not known here. */
+export type State = 'yes' | 'no' | 'depends'
+
+/** A rule that takes something of it away. */
+export interface Limit {
+  readonly rule: string
+  readonly at: string
+  readonly operations: readonly string[]
+  /** On which names. */
+  readonly on: string
+  /** Whom it binds, and when; empty: everybody, always. */
+  readonly binds: string
+  readonly shadow: boolean
+}
+
+/** One who may do it, by one grant or shadow. */
+export interface Holder {
+  /** As policy files write it. */
+  readonly who: string
+  readonly issuer: string | null
+  readonly by: 'grant' | 'shadow'
+  readonly id: string
+  readonly at: string | null
+  /** What of that which was asked about. */
+  readonly operations: readonly string[]
+  readonly on: string
+  /** `until …, from …`; empty: always, from anywhere. */
+  readonly inForce: string
+  readonly now: State
+  readonly limits: readonly Limit[]
+  readonly why: string | null
+  readonly owner: string | null
+}
+
+/** What one principal may do on one pattern, by one grant or shadow. */
+export interface Right extends Omit<Holder, 'who' | 'issuer'> {
+  readonly kind: Resource
+}
+
+/** From where and when a review asks. `address` '': not known. */
+export interface Moment {
+  readonly nowMs: number
+  readonly address: string
+}
+
+/** @param granteesOf whom a grant is given to */
+export function whoCan(
+  judged: Judged,
+  { resource, name, operations }: Question,
+  moment: Moment,
+  granteesOf: (grant: Coverage) => readonly { readonly who: string; readonly issuer: string | null }[] = granteesInFile,
+): Holder[] {
+  const asked: Pattern = { resource, prefix: false, text: name }
+  const beyondLooking = operations & ~LOOKING
+  const limits = judged.rules.flatMap(rule => limitOf(rule, asked, operations, moment))
+  const ofCluster = judged.rules.flatMap(rule => limitOf(rule, THE_CLUSTER, operations & CREATE, moment))
+  const holders: Holder[] = []
+  for (const grant of judged.grants) {
+    const covers = grant.covers.filter(cover => coversSome(cover, asked, operations))
+    for (const byCluster of [false, true]) {
+      const mine = covers.filter(cover => (cover.resource !== resource) === byCluster)
+      const set = mine.reduce((all, cover) => all | granted(cover, resource), 0) & operations
+      if (set === 0 || (beyondLooking !== 0 && (set & beyondLooking) === 0)) continue
+      const taken = byCluster ? [...limits, ...ofCluster] : limits
+      for (const grantee of granteesOf(grant)) {
+        holders.push({
+          ...grantee,
+          by: 'grant',
+          id: grant.id,
+          at: grant.place && placeText(grant.place),
+          operations: namesOf(set),
+          on: patternText(mine[0]!),
+          inForce: inForceText(grant),
+          now: stateOf(grant, taken, set, moment),
+          limits: taken,
+          why: (grant as Partial<Grant>).why ?? null,
+          owner: (grant as Partial<Grant>).owner ?? null,
+        })
+      }
+    }
+  }
+  for (const { id, patterns, untilMs, place } of judged.shadows) {
+    const pattern = patterns.find(one => containsPattern(one, asked))
+    if (pattern === undefined) continue
+    const inForce = { sinceMs: null, untilMs, networks: null, hours: null }
+    const base = { who: 'anyone', issuer: null, by: 'shadow' as const, id, at: placeText(place), operations: namesOf(operations) }
+    const now = stateOf(inForce, limits, operations, moment)
+    holders.push({ ...base, on: patternText(pattern), inForce: inForceText(inForce), now, limits, why: null, owner: null })
+  }
+  return holders
+}
+
+/** @param given ids of the grants that the principal was given */
+export function whatCan(judged: Judged, asker: Asker, given: ReadonlySet<string>, nowMs: number): Right[] {
+  const moment = { nowMs, address: asker.address }
+  const binding = judged.rules.filter(rule => bindingOf(rule, asker, nowMs, PARSED_EACH_TIME, null).binds)
+  const rightOf = (cover: Cover, owner: InForce, base: Pick<Right, 'by' | 'id' | 'at' | 'why' | 'owner'>): Right[] => {
+    const set = withImplied(cover.operations) & SUPPORTED[cover.resource]
+    const limits = binding.flatMap(rule => overlapping(rule, cover, set, nowMs))
+    const gone = limits.filter(limit => limit.whole && !limit.shadow).reduce((all, limit) => all | limit.set, 0)
+    const left = set & ~gone
+    if (left === 0) return []
+    const rest = limits.filter(limit => !limit.whole || limit.shadow).map(({ whole: _, set: __, ...limit }) => limit)
+    const now = stateOf(owner, [], left, moment)
+    return [
+      { kind: cover.resource, on: patternText(cover), operations: namesOf(left), inForce: inForceText(owner), now, limits: rest, ...base },
+    ]
+  }
+  const rights = judged.grants
+    .filter(({ id }) => given.has(id))
+    .flatMap(grant => {
+      const { why = null, owner = null } = grant as Partial<Grant>
+      const base = { by: 'grant' as const, id: grant.id, at: grant.place && placeText(grant.place), why, owner }
+      return grant.covers.flatMap(cover => rightOf(cover, grant, base))
+    })
+  const shadows = judged.shadows.flatMap(({ id, patterns, untilMs, place }) => {
+    const base = { by: 'shadow' as const, id, at: placeText(place), why: null, owner: null }
+    const inForce = { sinceMs: null, untilMs, networks: null, hours: null }
+    return patterns.flatMap(pattern => rightOf({ ...pattern, operations: EVERY_OPERATION }, inForce, base))
+  })
+  return [...rights, ...shadows]
+}
+
+/** Create on a topic is had by Create on the cluster, too. */
+function coversSome(cover: Cover, asked: Pattern, operations: OperationSet): boolean {
+  if (cover.resource === Resources.Cluster && asked.resource === Resources.Topic) return (granted(cover, asked.resource) & operations) !== 0
+  return containsPattern(cover, asked) && (granted(cover, asked.resource) & operations) !== 0
+}
+
+/** Who may only look is no answer to who may read. */
+const LOOKING = setOf(Operations.Describe, Operations.DescribeConfigs)
+const CREATE = 1 << Operations.Create
+const THE_CLUSTER: Pattern = { resource: Resources.Cluster, prefix: true, text: '' }
+const granted = (cover: Cover, resource: Resource): OperationSet =>
+  cover.resource === resource ? withImplied(cover.operations) : cover.operations & CREATE
+
+function granteesInFile(grant: Coverage): { who: string; issuer: string }[] {
+  return ((grant as Partial<Grant>).to ?? []).map(subject => ({ who: subjectText(subject), issuer: subject.issuer }))
+}
+
+function limitOf(rule: Rule, asked: Pattern, operations: OperationSet, { nowMs }: Moment): Limit[] {
+  const denies = rule.denies.filter(cover => cover.operations & operations && containsPattern(cover, asked))
+  if (denies.length === 0) return []
+  const set = denies.reduce((all, cover) => all | cover.operations, 0) & operations
+  return [limit(rule, set, denies[0]!, nowMs)]
+}
+
+function limit(rule: Rule, set: OperationSet, on: Pattern, nowMs: number): Limit {
+  const parts = [
+    rule.for === null ? null : `for ${rule.for.map(subjectText).join(', ')}`,
+    rule.except.length === 0 ? null : `except ${rule.except.map(subjectText).join(', ')}`,
+    rule.when === null ? null : 'when',
+    rule.unless === null ? null : 'unless',
+  ]
+  return {
+    rule: rule.id,
+    at: placeText(rule.place),
+    operations: namesOf(set),
+    on: patternText(on),
+    binds: parts.filter(part => part !== null).join(', '),
+    shadow: rule.shadowUntilMs !== null && nowMs < rule.shadowUntilMs,
+  }
+}
+
+/** What a rule that binds takes from a cover: of all its names (`whole`), or of some. */
+function overlapping(rule: Rule, cover: Cover, set: OperationSet, nowMs: number): (Limit & { whole: boolean; set: OperationSet })[] {
+  const perhaps = readsAction(rule)
+  return rule.denies
+    .filter(denied => denied.operations & set && overlaps(denied, cover))
+    .map(denied => ({
+      ...limit(rule, denied.operations & set, denied, nowMs),
+      whole: containsPattern(denied, cover) && !perhaps,
+      set: denied.operations & set,
+    }))
+}
+
+function stateOf(inForce: InForce, limits: readonly Limit[], set: OperationSet, { nowMs, address }: Moment): State {
+  if (!holdsAt(inForce, nowMs).yes) return 'no'
+  const inNetwork = inForce.networks === null ? true : PARSED_EACH_TIME.networksOf(inForce.networks).has(address)
+  if (inNetwork === false) return 'no'
+  const enforced = limits.filter(({ shadow }) => !shadow)
+  const taken = enforced.filter(({ binds }) => binds === '').flatMap(({ operations }) => operations)
+  if (namesOf(set).every(operation => taken.includes(operation))) return 'no'
+  return inNetwork === undefined || enforced.length > 0 ? 'depends' : 'yes'
+}
+
+/** One of its expressions reads the operation or the name: of a whole pattern it cannot be said whether it binds. */
+const readsAction = (rule: Rule): boolean => expressionsOf(rule).some(text => PARSED_EACH_TIME.expressionOf(text).readsAction)

@@ -1,0 +1,142 @@
+// The policy in force and its files: read again when they change, on request, and when Kubernetes swaps a symlink; a bad one never replaces a good one.
+
+import { type FSWatcher, statSync, watch } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Config } from '../base/config.ts'
+import { demandClientAddress } from '../base/config.ts'
+import type { PolicyDocument } from './policy-document.ts'
+import type { IssuerNames, PolicyContext } from './policy-file.ts'
+import { loadPolicy, policyFiles, policyHash } from './policy-file.ts'
+import { demandTests } from './policy-tests.ts'
+
+/** How often the files are looked at: file systems that tell of changes are believed sooner. */
+const LOOK_MS = 500
+/** A file that still changes is not read: half a policy could be a valid one. */
+const SETTLE_MS = 60
+
+export interface Watching {
+  /** Reads the files now, changed or not. */
+  now(): void
+  stop(): void
+}
+
+/**
+ * Adopts what the files say whenever they change.
+ * @param first the policy in force
+ * @param adopt takes a policy that is new and good; the next is not read before it resolves
+ * @param refuse is told why what the files say now is not adopted
+ */
+export function watchPolicy(
+  config: Config,
+  first: PolicyDocument,
+  adopt: (document: PolicyDocument) => void | Promise<void>,
+  refuse: (why: Error) => void,
+): Watching {
+  let { hash, generation } = first
+  let refused = false
+  return new Watch(config.policy, async () => {
+    try {
+      if (policyHash(policyFiles(config.policy)) === hash && !refused) return
+      const document = readPolicyOf(config, generation + 1)
+      await adopt(document)
+      refused = false
+      hash = document.hash
+      generation = document.generation
+    } catch (why) {
+      refused = true
+      refuse(why as Error)
+    }
+  })
+}
+
+/** Issuers and their roles, as a policy may name them. */
+export function policyContext(config: Config, generation = 1): PolicyContext {
+  const issuers: IssuerNames[] = config.issuers.map(({ alias, organizations }) => ({
+    alias,
+    organizationRoles: Object.keys(organizations?.roles ?? {}),
+  }))
+  return { issuers, generation }
+}
+
+/** @throws {InvalidFileError} with all problems; {PolicyTestsError} when only its own tests fail */
+export function readPolicyOf(config: Config, generation: number): PolicyDocument {
+  const document = loadPolicy(config.policy, policyContext(config, generation))
+  if (document.readsAddress) demandClientAddress(config)
+  demandTests(document, Date.now())
+  return document
+}
+
+/** Calls `changed` when anything about the files looks different, one call at a time. */
+class Watch implements Watching {
+  readonly #path: string
+  readonly #changed: () => Promise<void>
+  readonly #timer: NodeJS.Timeout
+  readonly #watchers: FSWatcher[] = []
+  #look: string
+  #busy = false
+  #again = false
+  #settling: NodeJS.Timeout | null = null
+
+  constructor(path: string, changed: () => Promise<void>) {
+    this.#path = path
+    this.#changed = changed
+    this.#look = lookOf(path)
+    this.#timer = setInterval(() => this.#glance(), LOOK_MS)
+    this.#timer.unref()
+    for (const folder of new Set([dirname(path), path])) {
+      try {
+        this.#watchers.push(watch(folder, { persistent: false }, () => this.#glance()).on('error', () => undefined))
+      } catch {}
+    }
+  }
+
+  now(): void {
+    if (this.#busy) {
+      this.#again = true
+      return
+    }
+    this.#busy = true
+    void this.#changed().finally(() => {
+      this.#busy = false
+      if (this.#again) {
+        this.#again = false
+        this.now()
+      }
+    })
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    if (this.#settling !== null) clearTimeout(this.#settling)
+    for (const watcher of this.#watchers) watcher.close()
+  }
+
+  /** Reads the files once they have looked the same, and new, for a moment. */
+  #glance(): void {
+    if (this.#settling !== null) return
+    const before = lookOf(this.#path)
+    if (before === this.#look) return
+    this.#settling = setTimeout(() => {
+      this.#settling = null
+      const after = lookOf(this.#path)
+      if (after !== before) return this.#glance()
+      this.#look = after
+      this.now()
+    }, SETTLE_MS)
+    this.#settling.unref()
+  }
+}
+
+/** What the system says of the files, without reading them; symlinks are followed. */
+function lookOf(path: string): string {
+  try {
+    return policyFiles(path)
+      .map(file => {
+        const { ino, size, mtimeMs, ctimeMs } = statSync(file)
+        return `${file}\0${ino} ${size} ${mtimeMs} ${ctimeMs}`
+      })
+      .join('\0')
+  } catch {
+    return 'unreadable'
+  }
+}

@@ -1,0 +1,74 @@
+// The shipped model: its assertions pass in the engine that serves, and its JSON says the same.
+
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fga, modelJson } from '../../scripts/stack/openfga.ts'
+import { isShipped, missingRelations, shippedModel } from '../../src/policy/openfga-model.ts'
+import { BRINGS, COMES_BY, NAMESPACE_ROLES, rolesBy, withBrought } from '../../src/policy/roles.ts'
+import { StoreState } from '../../src/policy/store-state.ts'
+import { sharedOpenFga } from '../parts.ts'
+
+const MODEL = join(import.meta.dirname, '..', '..', 'config', 'model.fga')
+const ASSERTIONS = join(import.meta.dirname, 'openfga', 'store.fga.yaml')
+
+test('all assertions on the model hold, and one that is wrong would be found', async () => {
+  await fga('model', 'test', '--tests', ASSERTIONS)
+  const wrong = join(mkdtempSync(join(tmpdir(), 'topicgate-')), 'store.fga.yaml')
+  const text = readFileSync(ASSERTIONS, 'utf8').replace('../../../config/model.fga', MODEL)
+  writeFileSync(wrong, text.replace('can_read: true', 'can_read: false'))
+  await assert.rejects(fga('model', 'test', '--tests', wrong))
+})
+
+test('the model as JSON is the model as people read it', async () => {
+  assert.deepEqual(shippedModel(), await modelJson(MODEL))
+})
+
+test('the model is known again when a server gives it back, and no other is taken for it', async () => {
+  const server = await sharedOpenFga()
+  const { store, model } = await server.createStore('model-test', shippedModel())
+  const { authorization_model: back } = await server.call('GET', `/stores/${store}/authorization-models/${model}`)
+  assert.ok(isShipped(back))
+  assert.deepEqual(missingRelations(back), [])
+  const other = structuredClone(back)
+  const topic = other.type_definitions.find(({ type }: { type: string }) => type === 'topic')
+  topic.relations.can_read = topic.relations.can_write
+  assert.ok(!isShipped(other))
+  delete topic.relations.can_read
+  assert.deepEqual(missingRelations(other), ['topic#can_read'])
+})
+
+test('what roles of a namespace bring, and come by, are the formulas of the model', () => {
+  const { type_definitions } = shippedModel() as { type_definitions: { type: string; relations: object }[] }
+  const namespace = type_definitions.find(({ type }) => type === 'namespace')!
+  const sources = NAMESPACE_ROLES.map(role => {
+    const userset = (namespace.relations as any)[role]
+    const children: any[] = userset.union?.child ?? [userset]
+    const brought = children.flatMap(({ computedUserset }) => computedUserset?.relation ?? [])
+    const come = children.flatMap(({ tupleToUserset }) => tupleToUserset?.tupleset.relation ?? []).filter(by => by !== 'parent')
+    return [role, brought.sort(), come]
+  })
+
+  assert.deepEqual(
+    sources,
+    NAMESPACE_ROLES.map(role => [
+      role,
+      NAMESPACE_ROLES.filter(other => BRINGS[other]?.includes(role)).sort(),
+      Object.keys(COMES_BY).filter(relation => COMES_BY[relation] === role),
+    ]),
+  )
+  assert.deepEqual(rolesBy(new Set(['owner', 'parent'])), ['owner'])
+  assert.deepEqual(rolesBy(new Set(['cluster', 'org', 'blocked'])), ['blocked', 'superuser', 'viewer'])
+  assert.deepEqual(new Set(withBrought('owner')), new Set(NAMESPACE_ROLES.slice(2)))
+})
+
+test('a role that stands on another cluster’s namespace is asked for: one of ours may descend from it', () => {
+  const state = new StoreState('prod')
+  const change = (user: string, relation: string, object: string) => ({ tuple: { user, relation, object }, deleted: false })
+  state.apply([change('namespace:all/pay', 'parent', 'namespace:prod/pay'), change('user:a/eve', 'blocked', 'namespace:all/pay')])
+
+  assert.deepEqual(state.namespaces, ['pay'])
+  assert.deepEqual(rolesBy(state.namespaceRelations), ['blocked'])
+})

@@ -1,0 +1,174 @@
+// Topic ids and names in one worker: found by bytes, asked once, believed as long as is right.
+
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { test } from 'node:test'
+import { Resource } from '../../src/policy/authorizer.ts'
+import { Names } from '../../src/policy/names.ts'
+import { Cluster } from '../../src/proxy/cluster.ts'
+import type { TopicFacts } from '../../src/proxy/cluster-state.ts'
+
+function world(answers: Readonly<Record<string, string | null>> = {}, maxIds?: number, maxNames?: number) {
+  const asked: string[][] = []
+  const names = new Names(maxNames)
+  const clock = { nowMs: 0 }
+  const ask = async (ids: readonly string[]): Promise<TopicFacts> => {
+    asked.push([...ids])
+    return ids.filter(id => id in answers).map(id => [id, answers[id]!] as const)
+  }
+  return { cluster: new Cluster({ names, ask, now: () => clock.nowMs, ...(maxIds ? { maxIds } : {}) }), names, asked, clock }
+}
+const idOf = (n: number) => n.toString(16).padStart(32, '0')
+const bytesOf = (n: number) => Buffer.from(idOf(n), 'hex')
+
+test('an id that is not known is asked for by learn, and found from then on', async () => {
+  const { cluster, asked } = world({ [idOf(1)]: 'orders' })
+
+  assert.equal(cluster.topicOf(bytesOf(1), 0), undefined)
+  await cluster.learn()
+
+  assert.equal(cluster.topicOf(Buffer.concat([Buffer.alloc(5), bytesOf(1)]), 5)?.text, 'orders')
+  assert.deepEqual(asked, [[idOf(1)]])
+})
+
+test('that there is no such topic is believed for one second', async () => {
+  const { cluster, clock } = world({ [idOf(1)]: null })
+  cluster.topicOf(bytesOf(1), 0)
+  await cluster.learn()
+
+  assert.equal(cluster.topicOf(bytesOf(1), 0), null)
+  clock.nowMs = 999
+  assert.equal(cluster.topicOf(bytesOf(1), 0), null)
+  clock.nowMs = 1000
+  assert.equal(cluster.topicOf(bytesOf(1), 0), undefined)
+})
+
+test('an id that got no answer stays unknown, and is asked for again', async () => {
+  const { cluster, asked } = world()
+
+  cluster.topicOf(bytesOf(1), 0)
+  await cluster.learn()
+  assert.equal(cluster.topicOf(bytesOf(1), 0), undefined)
+  await cluster.learn()
+
+  assert.equal(asked.length, 2)
+})
+
+test('sessions that wait at the same time share one question', async () => {
+  const { cluster, asked } = world({ [idOf(1)]: 'a', [idOf(2)]: 'b' })
+  cluster.topicOf(bytesOf(1), 0)
+  cluster.topicOf(bytesOf(2), 0)
+
+  await Promise.all([cluster.learn(), cluster.learn(), cluster.learn()])
+
+  assert.deepEqual(asked, [[idOf(1), idOf(2)]])
+})
+
+test('a question that fails leaves ids unknown and rejects nobody', async () => {
+  const names = new Names()
+  const cluster = new Cluster({ names, ask: () => Promise.reject(new Error('gone')) })
+  cluster.topicOf(bytesOf(1), 0)
+
+  await cluster.learn()
+
+  assert.equal(cluster.topicOf(bytesOf(1), 0), undefined)
+})
+
+test('ids are found among a hundred thousand, and names give their ids back', () => {
+  const { cluster, names } = world()
+  const ids = Array.from({ length: 100_000 }, () => randomBytes(16))
+  ids.forEach((id, i) => {
+    cluster.learned(id, names.text(Resource.Topic, `t-${i}`))
+  })
+
+  for (let i = 0; i < ids.length; i += 997) {
+    assert.equal(cluster.topicOf(ids[i]!, 0)?.text, `t-${i}`)
+    assert.deepEqual(cluster.idOf(names.text(Resource.Topic, `t-${i}`)), ids[i])
+  }
+  assert.equal(cluster.topicOf(randomBytes(16), 0), undefined)
+  assert.equal(cluster.idOf(names.text(Resource.Topic, 'none')), null)
+})
+
+test('ids outlive the table of names', () => {
+  const { cluster, names } = world({}, undefined, 8)
+  cluster.learned(bytesOf(1), names.text(Resource.Topic, 'orders'))
+  for (let i = 0; i < 50; i++) names.text(Resource.Group, `g-${i}`)
+
+  const name = cluster.topicOf(bytesOf(1), 0)!
+
+  assert.equal(name.text, 'orders')
+  assert.equal(name.generation, names.generation)
+  assert.deepEqual(cluster.idOf(names.text(Resource.Topic, 'orders')), bytesOf(1))
+})
+
+test('the table of ids is bounded', () => {
+  const { cluster, names } = world({}, 100)
+  for (let i = 1; i <= 1000; i++) cluster.learned(bytesOf(i), names.text(Resource.Topic, `t-${i}`))
+
+  let known = 0
+  for (let i = 1; i <= 1000; i++) if (cluster.topicOf(bytesOf(i), 0) !== undefined) known++
+
+  assert.ok(known > 0 && known <= 100, `${known} known`)
+  assert.equal(cluster.topicOf(bytesOf(1000), 0)?.text, 't-1000')
+})
+
+test('topics that are deleted leave the list, and their ids are those of no topic', async () => {
+  const { cluster, names, clock, asked } = world({ [idOf(1)]: null })
+  cluster.learnFacts([
+    [idOf(1), 'orders'],
+    [idOf(2), 'payments'],
+  ])
+  const epoch = cluster.topicsEpoch
+  const listed = () =>
+    cluster
+      .topicNames()
+      .map(name => name.text)
+      .sort()
+  assert.deepEqual(listed(), ['orders', 'payments'])
+
+  cluster.learnFacts([[idOf(1), null]])
+
+  assert.notEqual(cluster.topicsEpoch, epoch)
+  assert.deepEqual(listed(), ['payments'])
+  assert.equal(cluster.hasTopic(names.text(Resource.Topic, 'orders')), false)
+  assert.equal(cluster.idOf(names.text(Resource.Topic, 'orders')), null)
+  assert.equal(cluster.topicOf(bytesOf(1), 0), null)
+  clock.nowMs = 1000
+  assert.equal(cluster.topicOf(bytesOf(1), 0), undefined)
+  await cluster.learn()
+  assert.deepEqual([cluster.topicOf(bytesOf(1), 0), asked], [null, [[idOf(1)]]])
+})
+
+test('a topic that is taken for deleted is there again when the cluster says so, and not by the response of a broker that lags', () => {
+  const { cluster, names } = world({}, undefined, 8)
+  const orders = () => names.text(Resource.Topic, 'orders')
+  cluster.learnFacts([[idOf(1), 'orders']])
+  cluster.learnFacts([[idOf(1), null]])
+  for (let i = 0; i < 50; i++) names.text(Resource.Group, `g-${i}`)
+  assert.equal(cluster.hasTopic(orders()), false)
+  const epoch = cluster.topicsEpoch
+
+  cluster.learned(bytesOf(1), orders())
+  assert.equal(cluster.topicOf(bytesOf(1), 0), null)
+  cluster.learnFacts([[idOf(1), 'orders']])
+
+  assert.notEqual(cluster.topicsEpoch, epoch)
+  assert.equal(cluster.topicOf(bytesOf(1), 0)?.text, 'orders')
+  assert.deepEqual([cluster.hasTopic(orders()), cluster.idOf(orders())], [true, bytesOf(1)])
+})
+
+test('a topic that is made again is in the list under its new id', () => {
+  const { cluster, names } = world()
+  cluster.learnFacts([[idOf(1), 'orders']])
+  cluster.learnFacts([
+    [idOf(3), 'orders'],
+    [idOf(1), null],
+  ])
+
+  assert.deepEqual(
+    cluster.topicNames().map(name => name.text),
+    ['orders'],
+  )
+  assert.equal(cluster.hasTopic(names.text(Resource.Topic, 'orders')), true)
+  assert.deepEqual(cluster.idOf(names.text(Resource.Topic, 'orders')), bytesOf(3))
+})

@@ -4,6 +4,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { dataFolder, logTail, onFreePorts, type Part, startPart, untilReady } from '../../scripts/stack/part.ts'
+import { until } from '../fakes/until.ts'
 
 export interface GateOptions {
   /** `host:port` with commas: the cluster behind. */
@@ -33,8 +34,10 @@ export interface Gate {
   readonly pid: number
   readonly logFile: string
   readonly running: boolean
-  /** Audit lines so far. */
+  /** Audit lines so far. A line is written soon after the client was told. */
   audit(): any[]
+  /** The first audit line that is wanted, behind the first `after`, once it is written. */
+  audited(wanted: (line: any) => boolean, after?: number): Promise<any>
   /** The sum of a metric's samples whose labels hold `labels`. */
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>
   /** Replaces the policy file in one step, as editors and Kubernetes do. */
@@ -83,6 +86,11 @@ async function launch(options: GateOptions, port: number, healthPort: number): P
 }
 
 function running(part: Part, port: number, healthUrl: string, configFile: string, policyFile: string, auditFile: string): Gate {
+  const audit = (): any[] =>
+    readFileSync(auditFile, 'utf8')
+      .split('\n')
+      .slice(0, -1)
+      .map(line => JSON.parse(line))
   return {
     bootstrap: `127.0.0.1:${port}`,
     host: '127.0.0.1',
@@ -95,11 +103,12 @@ function running(part: Part, port: number, healthUrl: string, configFile: string
     get running() {
       return part.running
     },
-    audit: () =>
-      readFileSync(auditFile, 'utf8')
-        .split('\n')
-        .filter(line => line !== '')
-        .map(line => JSON.parse(line)),
+    audit,
+    audited: async (wanted, after = 0) => {
+      let line: any
+      await until(() => (line = audit().slice(after).find(wanted)) !== undefined)
+      return line
+    },
     metric: async (name, labels = {}) => {
       const text = await (await fetch(`${healthUrl}/metrics`)).text()
       const wanted = Object.entries(labels).map(([k, v]) => `${k}="${v}"`)

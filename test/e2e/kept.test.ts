@@ -95,6 +95,7 @@ test('of a client that was served its worker keeps what it was given, until the 
   assert.match(text.stdout, /^ {2}gate: worker [01]: grant writers, until \S+Z; topic:\S+: write allowed, until \S+Z$/m)
   assert.deepEqual([refused.status, refused.stdout], [1, ''])
   assert.match(refused.stderr, /^service:dev\/stranger may not describe the cluster/)
+  await gate.audited(({ api }) => api === 'gate.kept')
   const [deed, ...more] = gate.audit().filter(({ api }) => api === 'gate.kept')
   assert.deepEqual([deed.verdict, deed.principal, deed.client.listener, more], ['refused', 'service:dev/stranger', 'admin', []])
 

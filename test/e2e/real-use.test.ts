@@ -4,7 +4,6 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { dataFolder } from '../../scripts/stack/part.ts'
 import { type DevIdentity, startDevIssuer } from '../../src/auth/dev-issuer.ts'
 import { RawClient } from '../equivalence/raw-client.ts'
@@ -149,17 +148,12 @@ function casesOf(engine: EngineName): void {
       if (answer === wanted) return
     }
   }
-  /** The first refusal that the audit log has of this principal, after so many lines and on this name: it is written soon after the client was told. */
-  const refusalOf = async (principal: string, after: number, name?: string): Promise<any> => {
-    for (;;) {
-      const line = gate
-        .audit()
-        .slice(after)
-        .find(one => one.principal === principal && one.verdict === 'refused' && (name ?? one.resource?.name) === one.resource?.name)
-      if (line !== undefined) return line
-      await sleep(20)
-    }
-  }
+  /** The first refusal that the audit log has of this principal, after so many lines and on this name. */
+  const refusalOf = (principal: string, after: number, name?: string): Promise<any> =>
+    gate.audited(
+      line => line.principal === principal && line.verdict === 'refused' && (name ?? line.resource?.name) === line.resource?.name,
+      after,
+    )
 
   test('only auditors of the organization acme consume the stream of acme', async () => {
     const erp = await open({ service: 'acme-erp' })

@@ -57,6 +57,6 @@ test('a policy that says nothing, and a store of relationships alone: teams own,
 
   const root = await open({ service: 'root' })
   await root.delete(`${stem}.created`)
-  const why = gate.audit().find(line => line.principal === 'user:dev/bo' && line.verdict === 'refused')
+  const why = await gate.audited(line => line.principal === 'user:dev/bo' && line.verdict === 'refused')
   assert.deepEqual([why.reason, why.grant, why.rule, why.engine], ['no grant', null, null, 'openfga'])
 })

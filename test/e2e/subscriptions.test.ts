@@ -175,6 +175,7 @@ test('a refused consumer asks, an auditor approves, and data flows on the open c
   t.diagnostic(
     `data ${Math.round(startedMs)} ms after the approval, and until ${Math.round(lastDataMs - revokedMs)} ms after the revocation`,
   )
+  await gate.audited(({ api, resource }) => api === 'subscription.revoke' && resource?.name === asked.body.id)
   const deeds = gate.audit().filter(({ client }) => client.listener === 'admin')
   assert.deepEqual(
     deeds.filter(({ resource }) => resource?.name === asked.body.id).map(({ api, verdict, grant }) => [api, verdict, grant]),

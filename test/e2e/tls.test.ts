@@ -84,13 +84,14 @@ for (const family of families) {
     test('is refused as without TLS, and the audit knows the certificate', async () => {
       const { bootstrap, tls } = open.to(gate, 'ports')
       const client = await driver.open(bootstrap, { token }, tls)
+      const { length } = gate.audit()
 
       await assert.rejects(
         client.produce(`${stem}-forbidden`, [{ value: 'x' }]),
         (error: unknown) => error instanceof ClientError && error.name === 'TOPIC_AUTHORIZATION_FAILED',
       )
 
-      const line = gate.audit().findLast(({ resource }) => resource?.name === `${stem}-forbidden`)
+      const line = await gate.audited(({ resource }) => resource?.name === `${stem}-forbidden`, length)
       assert.equal(line.client.certificate, 'CN=shop')
       assert.match(line.client.address, /^::1$/)
       await client.close()

@@ -1,7 +1,7 @@
 // One direction's memory: where reads go, and what of them is not consumed yet, always in one piece.
 
 import type { Socket } from 'node:net'
-import { BIG_BYTES, type Block, busyBlockBytes, copied, release, SMALL_BYTES, small, take } from './buffers.ts'
+import { BIG_BYTES, type Block, busyBlockBytes, copied, copyShared, release, SMALL_BYTES, small, take } from './buffers.ts'
 import { type ReadTarget, retarget } from './onread.ts'
 
 /** A rest up to here is carried over by copying; a longer one gets a block to grow in. */
@@ -89,17 +89,22 @@ export abstract class FrameReader implements ReadTarget {
   filled(count: number): void {
     if (this.#dropped) return
     this.arrived(count)
-    const block = this.#block
+    let block = this.#block
     if (block === null) {
-      const bytes = copied(this.#carry, count)
-      this.#carry = null
-      const consumed = this.#scan(bytes, null, 0, bytes.length)
-      if (!this.#dropped) this.#keepSmall(bytes, consumed, count === (this.byRecords ? RECORD_BYTES : this.#roomBytes))
-      return
+      const busy = count === (this.byRecords ? RECORD_BYTES : this.#roomBytes)
+      if (!busy || this.#carry !== null) {
+        const bytes = copied(this.#carry, count)
+        this.#carry = null
+        const consumed = this.#scan(bytes, null, 0, bytes.length)
+        if (!this.#dropped) this.#keepSmall(bytes, consumed, busy)
+        return
+      }
+      block = this.#begin(Math.max(busyBlockBytes(), count))
+      copyShared(block.bytes, count)
     }
     this.#end += count
     if (!this.#scanBlock(block)) return
-    const busyBytes = this.byRecords ? RECORD_BYTES : SMALL_BYTES / 2
+    const busyBytes = this.byRecords ? RECORD_BYTES : Math.min(SMALL_BYTES / 2, block.bytes.length)
     this.#quietReads = count < busyBytes ? this.#quietReads + 1 : 0
     this.#keepBlock(block)
   }
@@ -191,9 +196,11 @@ export abstract class FrameReader implements ReadTarget {
     if (rest === 0) {
       const sizeBytes = block.bytes.length
       const busyBytes = busyBlockBytes()
-      if (this.#quietReads > QUIET_READS || sizeBytes < busyBytes || (busyBytes < BIG_BYTES && sizeBytes > busyBytes)) this.#letGo(block)
-      else if (block.refs === 1) this.#start = this.#end = 0
-      else if (!this.byRecords || sizeBytes - this.#end < RECORD_BYTES) {
+      const suits = sizeBytes === busyBytes || (sizeBytes > busyBytes && busyBytes === BIG_BYTES)
+      if (this.#quietReads > QUIET_READS) this.#letGo(block)
+      else if (suits && block.refs === 1) this.#start = this.#end = 0
+      else if (!suits || !this.byRecords || sizeBytes - this.#end < RECORD_BYTES) {
+        if (!suits) this.#provenBytes = 0
         release(block)
         const quietReads = this.#quietReads
         this.#begin(Math.max(busyBytes, this.#provenBytes))

@@ -2,6 +2,7 @@
 
 import net from 'node:net'
 import tls from 'node:tls'
+import { inPieces } from './pieces.ts'
 
 /** Who is given what a socket reads. */
 export interface ReadTarget {
@@ -33,6 +34,7 @@ export function connectTo(
 ): net.Socket {
   const to = { host, port, ...(target !== null && { onread: reading(target) }) }
   const socket = secure === null ? net.connect(to) : tls.connect({ ...secure, ...to } as tls.ConnectionOptions)
+  if (secure !== null) inPieces(socket)
   if (target !== null) byOnread.add(socket)
   socket.setNoDelay(true)
   socket.setKeepAlive(true, 30_000)
@@ -52,6 +54,7 @@ export function adopt(accepted: net.Socket, target: ReadTarget): net.Socket {
 /** The same for one behind TLS: it reads a record at a time, of at most 16 KiB. */
 export function adoptSecured(secured: tls.TLSSocket, target: ReadTarget): net.Socket {
   if (!recordsWork || !readInto(secured, target)) secured.on('data', (chunk: Buffer) => target.took(chunk))
+  inPieces(secured)
   secured.pause()
   return secured
 }

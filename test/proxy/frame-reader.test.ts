@@ -11,6 +11,7 @@ import { answerAll, fakeBroker } from '../fakes/broker.ts'
 import { FakeClient } from '../fakes/client.ts'
 import { request, response } from '../fakes/frames.ts'
 import { type FakeWorld, type FakeWorldOptions, fakeWorld } from '../fakes/gate.ts'
+import { noise } from '../fakes/noise.ts'
 import { until } from '../fakes/until.ts'
 import { closeAll, loggedIn, open, world } from '../fakes/world.ts'
 
@@ -19,15 +20,6 @@ after(async () => {
   await until(() => blockBytes().busy === 0)
 })
 
-const noise = (length: number, seed: number): Buffer => {
-  const bytes = Buffer.allocUnsafe(length)
-  let x = seed | 1
-  for (let i = 0; i < length; i++) {
-    x = (Math.imul(x, 1103515245) + 12345) & 0x7fffffff
-    bytes[i] = x >>> 16
-  }
-  return bytes
-}
 const echo = (frame: Buffer) => response(frame.readInt32BE(8), frame.subarray(14))
 /** Stops in between, so that the receiver sees the cut. */
 async function writeCut(client: FakeClient, bytes: Buffer, cuts: readonly number[]): Promise<void> {
@@ -101,7 +93,8 @@ for (const [shape, options] of Object.entries(SHAPES)) {
       for (const [i, body] of bodies.entries()) assert.deepEqual(await client.next(), response(i, body))
     })
 
-    it('come whole and in order whatever their sizes and cuts', async () => {
+    it('come whole and in order whatever their sizes and cuts, and however much memory there is', async t => {
+      t.after(() => budget(512 << 20))
       const { gate } = await world(options, await fakeBroker(end => void answerAll(end, echo)))
       const client = await loggedIn(gate)
       const size = fc.oneof(fc.nat(40), fc.nat(3_000), fc.integer({ min: 60_000, max: 70_000 }), fc.nat(1_200_000))
@@ -111,7 +104,9 @@ for (const [shape, options] of Object.entries(SHAPES)) {
         fc.asyncProperty(
           fc.array(size, { minLength: 1, maxLength: 8 }),
           fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 12 }),
-          async (sizes, cuts) => {
+          fc.constantFrom(64 << 10, 256 << 10, 8 << 20, 512 << 20),
+          async (sizes, cuts, budgetBytes) => {
+            budget(budgetBytes)
             const first = id
             const bodies = sizes.map(length => noise(length, length + 7))
             const bytes = Buffer.concat(bodies.map(body => request(0, 9, id++, body)))
@@ -125,7 +120,7 @@ for (const [shape, options] of Object.entries(SHAPES)) {
             await written
           },
         ),
-        { numRuns: 25 },
+        { numRuns: 40 },
       )
     })
   })

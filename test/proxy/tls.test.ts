@@ -13,13 +13,14 @@ import { type Authority, type Certificate, makeAuthority } from '../../scripts/s
 import type { ListenerConfig } from '../../src/base/config-listener.ts'
 import { PASS } from '../../src/policy/outcome.ts'
 import { Entry } from '../../src/proxy/arrival.ts'
-import { blockBytes } from '../../src/proxy/buffers.ts'
+import { blockBytes, budget } from '../../src/proxy/buffers.ts'
 import type { ClientCertificate } from '../../src/proxy/gate.ts'
 import { acceptsSecured } from '../../src/proxy/onread.ts'
 import { answerAll, fakeBroker } from '../fakes/broker.ts'
 import { encodeRequest, FakeClient, loginFrames } from '../fakes/client.ts'
 import { request, response } from '../fakes/frames.ts'
 import { type FakeWorld, fakeWorld, principal } from '../fakes/gate.ts'
+import { noise } from '../fakes/noise.ts'
 import { until } from '../fakes/until.ts'
 
 let folder: string
@@ -156,24 +157,30 @@ describe('TLS', () => {
     })
   }
 
-  it('carries megabytes both ways, every byte as it was, also to a client that reads late', async () => {
-    const met = await meet({})
-    const client = await secured(met)
-    assert.equal(await client.login(), 0)
-    const bodies = Array.from({ length: 12 }, (_, i) => Buffer.alloc(700_000 + i, i + 1))
+  for (const [memory, budgetBytes] of [
+    ['with memory to spare', 512 << 20],
+    ['with hardly any memory', 256 << 10],
+  ] as const)
+    it(`carries megabytes both ways ${memory}, every byte as it was, also to a client that reads late`, async t => {
+      budget(budgetBytes)
+      t.after(() => budget(512 << 20))
+      const met = await meet({})
+      const client = await secured(met)
+      assert.equal(await client.login(), 0)
+      const bodies = Array.from({ length: 12 }, (_, i) => noise(700_000 + i, i + 1))
 
-    client.socket.pause()
-    for (const [i, body] of bodies.entries()) client.write(request(0, 9, i, body))
-    await sleep(200)
-    client.socket.resume()
+      client.socket.pause()
+      for (const [i, body] of bodies.entries()) client.write(request(0, 9, i, body))
+      await sleep(200)
+      client.socket.resume()
 
-    for (const [i, body] of bodies.entries()) {
-      const frame = (await client.next())!
-      assert.equal(frame.readInt32BE(4), i)
-      assert.ok(frame.subarray(8).equals(body))
-    }
-    assert.equal(met.world.count('bugs'), 0)
-  })
+      for (const [i, body] of bodies.entries()) {
+        const frame = (await client.next())!
+        assert.equal(frame.readInt32BE(4), i)
+        assert.ok(frame.subarray(8).equals(body))
+      }
+      assert.equal(met.world.count('bugs'), 0)
+    })
 
   it('records are read into memory of ours on this Node', async () => {
     await meet({})

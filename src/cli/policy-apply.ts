@@ -35,7 +35,7 @@ async function run(path: string | undefined, options: Options): Promise<void> {
   const { changesFor } = await import('../policy/apply.ts')
   const { planOf } = await import('../policy/store-plan.ts')
   const { address, store, document, cluster } = await openStore(path, options)
-  const changes = await told(address, () => changesFor(store, document.grants, cluster))
+  const changes = await told(address, () => changesFor(store.tuples(), document.grants, cluster))
   const plan = planOf(changes)
   const percent = plan.removedShare * 100
   if (!options.yes && percent > maxPercent) {

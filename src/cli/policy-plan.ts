@@ -29,7 +29,7 @@ async function run(path: string | undefined, options: Options): Promise<void> {
   const { changesFor } = await import('../policy/apply.ts')
   const { planOf } = await import('../policy/store-plan.ts')
   const { address, store, document, cluster } = await openStore(path, options)
-  const plan = planOf(await told(address, () => changesFor(store, document.grants, cluster)))
+  const plan = planOf(await told(address, () => changesFor(store.tuples(), document.grants, cluster)))
   if (options.json) printJson(plan)
   else process.stdout.write(planText(plan, options.tuples ?? false))
 }

@@ -23,11 +23,16 @@ export interface Changes {
   readonly standing: readonly Tuple[]
 }
 
-export async function changesFor(store: OpenFgaStore, grants: readonly Grant[], cluster: string): Promise<Changes> {
+/** @param tuples all that stand in the store, or at least all of grants */
+export async function changesFor(
+  tuples: AsyncIterable<Tuple> | Iterable<Tuple>,
+  grants: readonly Grant[],
+  cluster: string,
+): Promise<Changes> {
   const wanted = new Map(tuplesOf(grants, cluster).map(tuple => [tupleKey(tuple), tuple]))
   const deletes: Tuple[] = []
   const standing = new Map<string, Tuple>()
-  for await (const tuple of store.tuples()) {
+  for await (const tuple of tuples) {
     if (!isOwned(tuple, cluster)) continue
     const key = tupleKey(tuple)
     const same = wanted.get(key)
@@ -40,7 +45,7 @@ export async function changesFor(store: OpenFgaStore, grants: readonly Grant[], 
 
 /** Takes away first, so that at no moment anybody has more than by the old grants or the new. May be interrupted and repeated. */
 export async function applyGrants(store: OpenFgaStore, grants: readonly Grant[], cluster: string): Promise<Applied> {
-  const { deletes, writes } = await changesFor(store, grants, cluster)
+  const { deletes, writes } = await changesFor(store.tuples(), grants, cluster)
   await store.write(deletes, writes)
   return { grants: grants.length, written: writes.length, deleted: deletes.length }
 }

@@ -1,6 +1,6 @@
 // The part of the OpenFGA engine that exists once a process: it reads the store, follows its changes and tells workers.
 
-import { applyGrants } from './apply.ts'
+import { applyGrants, changesFor } from './apply.ts'
 import { Feed } from './feed.ts'
 import { userOf, whoOf } from './memberships.ts'
 import { OpenFgaAnswers } from './openfga-answers.ts'
@@ -117,11 +117,18 @@ export class OpenFgaEngine {
   async replace(document: PolicyDocument): Promise<void> {
     this.#document = document
     this.#state.learn(document.grants)
-    if (this.#settings.apply === 'auto' && this.#model !== null) {
-      const slow = new OpenFgaStore(this.#settings, this.#settings.store, this.#model, READ_MS)
-      await applyGrants(slow, document.grants, this.#settings.cluster)
-    }
+    if (this.#settings.apply === 'auto' && this.#model !== null) await this.#bring(document)
     if (this.#answers.isReady) await this.#publish()
+  }
+
+  /** What the store holds is known from its changes: to read it all could take longer than a right may outlive its grant. */
+  async #bring({ grants }: PolicyDocument): Promise<void> {
+    const { cluster, store } = this.#settings
+    const slow = new OpenFgaStore(this.#settings, store, this.#model!, READ_MS)
+    if (!this.#answers.isReady) return void (await applyGrants(slow, grants, cluster))
+    const { deletes, writes } = await changesFor(this.#state.tuples, grants, cluster)
+    await slow.write(deletes, writes)
+    await this.#take([...deletes.map(tuple => ({ tuple, deleted: true })), ...writes.map(tuple => ({ tuple, deleted: false }))])
   }
 
   status(): Record<string, unknown> {

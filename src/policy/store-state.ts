@@ -81,6 +81,11 @@ export class StoreState {
     return this.#tuples.size
   }
 
+  /** What is kept; all of grants is. */
+  get tuples(): Iterable<Tuple> {
+    return this.#tuples.values()
+  }
+
   /** Prefixes too long for an object's name that no grant of the policy file says: nothing is had by them. */
   get unreadable(): number {
     const isHash = (object: string): boolean => parseUser(object).id.startsWith(`${this.#prefix}@`)

@@ -104,7 +104,7 @@ export class StoreWatch {
     if (!(await this.#lead()) || performance.now() - this.#plannedMs < this.#settings.everyMs) return
     const document = this.#document
     const plannedMs = performance.now()
-    const changes = await this.#leadDuring(changesFor(this.#store, document.grants, this.#settings.cluster))
+    const changes = await this.#leadDuring(changesFor(this.#store.tuples(), document.grants, this.#settings.cluster))
     await this.#apply(changes)
     if (document === this.#document) this.#plannedMs = plannedMs
   }

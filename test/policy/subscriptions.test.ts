@@ -86,7 +86,7 @@ test('a subscription is a grant from its approval to its end, and who asked and 
   ])
   const grant = await store.read({ object: `grant:main/sub-${asked.id}` })
   assert.deepEqual(grant.map(({ user, relation }) => `${user} ${relation}`).sort(), ['service:corp/app grantee', 'service:corp/app holder'])
-  const changes = await changesFor(store, [], 'main')
+  const changes = await changesFor(store.tuples(), [], 'main')
   assert.deepEqual([changes.deletes, changes.writes], [[], []])
 })
 

@@ -24,6 +24,7 @@ export class Judging {
   readonly caller: Caller
   readonly #last: boolean
   #asked = false
+  #learnNames = false
   #learn: { readonly id: Buffer; readonly operations: readonly Operation[] }[] = []
   #told: Told[] = []
   /** Operations that were noted of each name: a request may name a hundred thousand. */
@@ -36,13 +37,13 @@ export class Judging {
 
   /** Something is not known yet, and there is time to ask. */
   get mustWait(): boolean {
-    return this.#asked || this.#learn.length > 0
+    return this.#asked || this.#learnNames || this.#learn.length > 0
   }
 
   wait(): Wait {
     const { rights, cluster } = this.caller
     const learn = this.#learn
-    if (learn.length === 0) return { kind: 'wait', ready: rights.settle() }
+    if (learn.length === 0 && !this.#learnNames) return { kind: 'wait', ready: rights.settle() }
     const ready = cluster.learn().then(() => {
       for (const { id, operations } of learn) {
         const name = cluster.topicOf(id, 0)
@@ -87,6 +88,13 @@ export class Judging {
     const name = this.caller.cluster.topicOf(bytes, at)
     if (name === undefined && !this.#last) this.#learn.push({ id: Buffer.from(bytes.subarray(at, at + 16)), operations })
     return name
+  }
+
+  /** Whether there is a topic of this name; undefined: not known, asked for or given up. */
+  hasTopic(name: Name): boolean | undefined {
+    const has = this.caller.cluster.hasTopic(name)
+    if (has === undefined && !this.#last) this.#learnNames = true
+    return has
   }
 
   refused(operation: Operation, name: Name, errorCode = refusalOf(name.resource)): void {

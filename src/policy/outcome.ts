@@ -116,7 +116,7 @@ export interface ClusterView {
   autoCreates(nodeId: number): boolean
   /** The topic of this id (16 bytes at `at`): its Name, null (no such topic), or undefined (not known: `learn`). */
   topicOf(bytes: Uint8Array, at: number): Name | null | undefined
-  /** Asks for ids that were not known when last looked up. Never rejects; what stays undefined is undecided. */
+  /** Asks for ids and names that were not known when last looked up. Never rejects; what stays undefined is undecided. */
   learn(): Promise<void>
   /** The id of a topic if it is known: 16 bytes, else null. */
   idOf(name: Name): Buffer | null
@@ -124,8 +124,8 @@ export interface ClusterView {
   readonly topicsEpoch: number
   /** Every topic that the cluster was last seen to have. */
   topicNames(): readonly Name[]
-  /** Whether a topic of this name is among them. */
-  hasTopic(name: Name): boolean
+  /** Whether there is a topic of this name; undefined: not known (`learn`). */
+  hasTopic(name: Name): boolean | undefined
   /** A request is on its way that makes or deletes topics. */
   topicsMoved(): void
   /** Remembers what a relayed response said. */

@@ -3,7 +3,7 @@
 import type { Config } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
 import { advertisedPort, BrokerPorts, isNamePlan } from './addresses.ts'
-import type { ClusterState, TopicFacts } from './cluster-state.ts'
+import type { ClusterState, NamedTopics, TopicFacts } from './cluster-state.ts'
 import { Control } from './control.ts'
 import { type OwnTokenSource, ownTokenSource } from './own-login.ts'
 import { nameOf } from './sni.ts'
@@ -88,6 +88,10 @@ export class ClusterSide {
 
   topicsOf(ids: readonly string[]): Promise<TopicFacts> {
     return this.#control.topicsOf(ids)
+  }
+
+  topicsNamed(names: readonly string[]): Promise<NamedTopics> {
+    return this.#control.topicsNamed(names)
   }
 
   topicsMoved(): void {

@@ -37,3 +37,5 @@ export const UNKNOWN_CLUSTER: ClusterState = { reachable: false, clusterId: null
 
 /** Topic ids and their names: 32 hex digits each; null: the cluster has no topic of this id. */
 export type TopicFacts = readonly (readonly [id: string, name: string | null])[]
+/** Names, and whether the cluster has topics of them. */
+export type NamedTopics = readonly (readonly [name: string, there: boolean])[]

@@ -5,17 +5,18 @@ import { Resource } from '../policy/authorizer.ts'
 import type { Name, Names } from '../policy/names.ts'
 import type { ClusterView } from '../policy/outcome.ts'
 import { i32 } from '../protocol/wire.ts'
-import type { TopicFacts } from './cluster-state.ts'
+import type { NamedTopics, TopicFacts } from './cluster-state.ts'
 
-/** How long "no such id" is believed. */
-const ABSENT_MS = 1000
-/** Ids that wait to be asked; more than that at once stay undecided. */
+/** How long "no such id" is believed, and what was said of a name. */
+const BELIEVED_MS = 1000
+/** Ids, and names, that wait to be asked; more than that at once stay undecided. */
 const MAX_WANTED = 10_000
 
 export interface ClusterOptions {
   readonly names: Names
   readonly maxIds?: number
-  ask(ids: readonly string[]): Promise<TopicFacts>
+  topicsOf(ids: readonly string[]): Promise<TopicFacts>
+  topicsNamed(names: readonly string[]): Promise<NamedTopics>
   /** Topics are being made or deleted: whoever keeps the list should look. */
   topicsMoved?(): void
   now?(): number
@@ -41,6 +42,8 @@ export class Cluster implements ClusterView {
   #movedIsTold = false
   readonly #absentUntil = new Map<string, number>()
   readonly #wanted = new Set<string>()
+  readonly #named = new Map<string, { readonly there: boolean; readonly untilMs: number }>()
+  readonly #wantedNames = new Set<string>()
   #learning: Promise<void> | null = null
 
   constructor(options: ClusterOptions) {
@@ -55,11 +58,15 @@ export class Cluster implements ClusterView {
     const id = Buffer.prototype.toString.call(bytes, 'hex', at, at + 16)
     const until = this.#absentUntil.get(id)
     if (until !== undefined) {
-      if ((this.#options.now?.() ?? performance.now()) < until) return null
+      if (this.#nowMs < until) return null
       this.#absentUntil.delete(id)
     }
     if (this.#wanted.size < MAX_WANTED) this.#wanted.add(id)
     return undefined
+  }
+
+  get #nowMs(): number {
+    return this.#options.now?.() ?? performance.now()
   }
 
   learn(): Promise<void> {
@@ -107,8 +114,12 @@ export class Cluster implements ClusterView {
     return [...names]
   }
 
-  hasTopic(name: Name): boolean {
-    return this.#entryOf(name) !== undefined
+  hasTopic(name: Name): boolean | undefined {
+    if (this.#entryOf(name) !== undefined) return true
+    const said = this.#named.get(name.text)
+    if (said !== undefined && this.#nowMs < said.untilMs) return said.there
+    if (this.#wantedNames.size < MAX_WANTED) this.#wantedNames.add(name.text)
+    return undefined
   }
 
   /** By a response: of a broker that may not know yet that a topic is deleted. */
@@ -120,11 +131,11 @@ export class Cluster implements ClusterView {
 
   /** Takes in what main has learnt. */
   learnFacts(facts: TopicFacts): void {
-    const now = this.#options.now?.() ?? performance.now()
+    const now = this.#nowMs
     for (const [hex, text] of facts) {
       if (text === null) {
         if (this.#absentUntil.size >= MAX_WANTED) this.#absentUntil.clear()
-        this.#absentUntil.set(hex, now + ABSENT_MS)
+        this.#absentUntil.set(hex, now + BELIEVED_MS)
         const entry = this.#find(Buffer.from(hex, 'hex'), 0)
         if (entry >= 0 && this.#topics[entry] !== null) {
           this.#topics[entry] = null
@@ -150,15 +161,27 @@ export class Cluster implements ClusterView {
 
   async #learnWanted(): Promise<void> {
     // What is wanted while an answer is on its way is asked before the promise of its asker resolves.
-    while (this.#wanted.size > 0) {
-      const ids = [...this.#wanted]
+    while (this.#wanted.size + this.#wantedNames.size > 0) {
+      const [ids, names] = [[...this.#wanted], [...this.#wantedNames]]
       this.#wanted.clear()
+      this.#wantedNames.clear()
       try {
-        this.learnFacts(await this.#options.ask(ids))
+        const [facts, named] = await Promise.all([
+          ids.length > 0 ? this.#options.topicsOf(ids) : [],
+          names.length > 0 ? this.#options.topicsNamed(names) : [],
+        ])
+        this.learnFacts(facts)
+        this.#learnNamed(named)
       } catch {
         return
       }
     }
+  }
+
+  #learnNamed(named: NamedTopics): void {
+    if (this.#named.size + named.length > MAX_WANTED) this.#named.clear()
+    const untilMs = this.#nowMs + BELIEVED_MS
+    for (const [name, there] of named) this.#named.set(name, { there, untilMs })
   }
 
   #hash(bytes: Buffer, at: number): number {

@@ -4,9 +4,9 @@ import { LoginRefused } from '../auth/broker-login.ts'
 import { Metadata } from '../protocol/messages/03-metadata.ts'
 import type { BrokerClient } from './broker-client.ts'
 import { BrokerStates } from './broker-states.ts'
-import { type BrokerOffer, type ClusterState, maxVersionOf, type TopicFacts, UNKNOWN_CLUSTER } from './cluster-state.ts'
+import { type BrokerOffer, type ClusterState, maxVersionOf, type NamedTopics, type TopicFacts, UNKNOWN_CLUSTER } from './cluster-state.ts'
 import { type Address, hello, type Known } from './hello.ts'
-import { TopicIds } from './topic-ids.ts'
+import { Lookups } from './lookups.ts'
 import type { Upstream } from './upstream.ts'
 
 export interface ControlOptions {
@@ -29,6 +29,12 @@ export interface ControlOptions {
 const NO_ID = '0'.repeat(32)
 /** The first version of Metadata that is asked for topics by id (KIP-516). */
 const WITH_IDS = 12
+/** The first that can be asked for a topic without making it (KIP-361). */
+const WITH_FLAG = 4
+const UNKNOWN_TOPIC_ID = 100
+/** What Metadata says of a name that there is a topic of, be it without a leader, and of one that there is none of. */
+const THERE: ReadonlySet<number> = new Set([0, 5])
+const ABSENT: ReadonlySet<number> = new Set([3, 17])
 const MAX_KNOWN_TOPICS = 1_000_000
 const LOOKS = 2
 const LOOK_SOON_MS = 100
@@ -40,6 +46,12 @@ const LOOK_AGAIN_MS = 1000
  */
 export const backoffMs = (failures: number, random: number, refused = false): number =>
   Math.min((refused ? 2_000 : 250) * 2 ** Math.min(failures - 1, 6), refused ? 60_000 : 10_000) * (0.5 + random / 2)
+
+interface Topic {
+  readonly errorCode: number
+  readonly name: string | null
+  readonly topicId: string
+}
 
 export class Control {
   state: ClusterState = UNKNOWN_CLUSTER
@@ -58,11 +70,21 @@ export class Control {
   #looks = 0
   #isLooking = false
   readonly #topics = new Set<string>()
-  readonly #ids = new TopicIds(async topics => {
-    const client = this.#client
-    const version = this.#offer === null ? -1 : Math.min(maxVersionOf(this.#offer, Metadata.key), Metadata.versions.max)
-    if (client === null || client.closed || version < WITH_IDS) return []
-    return (await client.ask(Metadata, version, { topics, allowAutoTopicCreation: false }, this.#options.timeoutMs)).topics
+  readonly #ids = new Lookups<string | null>(async ids => {
+    const topics = await this.#askTopics(
+      ids.map(topicId => ({ topicId, name: null })),
+      WITH_IDS,
+    )
+    const found = topics.filter(({ errorCode, name }) => errorCode === UNKNOWN_TOPIC_ID || (name !== null && name !== ''))
+    return new Map(found.map(({ errorCode, topicId, name }) => [topicId, errorCode === UNKNOWN_TOPIC_ID ? null : name]))
+  })
+  readonly #names = new Lookups<boolean>(async names => {
+    const topics = await this.#askTopics(
+      names.map(name => ({ topicId: NO_ID, name })),
+      WITH_FLAG,
+    )
+    const found = topics.filter(({ errorCode }) => THERE.has(errorCode) || ABSENT.has(errorCode))
+    return new Map(found.map(({ errorCode, name }) => [name!, THERE.has(errorCode)]))
   })
 
   constructor(options: ControlOptions) {
@@ -118,7 +140,12 @@ export class Control {
 
   /** Names of topic ids (32 hex digits): null for those that the cluster does not have; those that got no answer within 1 s are left out. */
   topicsOf(ids: readonly string[]): Promise<TopicFacts> {
-    return this.#ids.namesOf(ids)
+    return this.#ids.find(ids)
+  }
+
+  /** Whether there are topics of these names; those that got no answer within 1 s are left out. */
+  topicsNamed(names: readonly string[]): Promise<NamedTopics> {
+    return this.#names.find(names)
   }
 
   async #keepOn(): Promise<void> {
@@ -177,6 +204,17 @@ export class Control {
     const metadata = await client.ask(Metadata, version, everything, this.#options.timeoutMs)
     if ((metadata.errorCode ?? 0) !== 0) throw new Error(`Metadata was answered with error ${metadata.errorCode}`)
     return metadata
+  }
+
+  /** @param minVersion in which a broker can be asked so; none that is older is asked */
+  async #askTopics(
+    topics: readonly { readonly topicId: string; readonly name: string | null }[],
+    minVersion: number,
+  ): Promise<readonly Topic[]> {
+    const client = this.#client
+    const version = this.#offer === null ? -1 : Math.min(maxVersionOf(this.#offer, Metadata.key), Metadata.versions.max)
+    if (client === null || client.closed || version < minVersion) return []
+    return (await client.ask(Metadata, version, { topics, allowAutoTopicCreation: false }, this.#options.timeoutMs)).topics
   }
 
   /** Asks for the list of topics soon, and once more a second later: brokers learn of a change one after the other. */

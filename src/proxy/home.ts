@@ -7,7 +7,7 @@ import type { Config } from '../base/config.ts'
 import type { Origin, Verdict } from '../policy/authorizer.ts'
 import type { Kept, KeptQuestion } from '../policy/kept.ts'
 import type { PolicyDocument } from '../policy/policy-document.ts'
-import type { ClusterState, TopicFacts } from './cluster-state.ts'
+import type { ClusterState, NamedTopics, TopicFacts } from './cluster-state.ts'
 
 /** What a worker asks of main. None of it rejects but `askEngine` and `ownToken`. */
 export interface Home {
@@ -15,6 +15,8 @@ export interface Home {
   verify(token: string, listener: string, thumbprint: string | null): Promise<Verified>
   /** Ids in hex; those that got no answer are left out. */
   topicsOf(ids: readonly string[]): Promise<TopicFacts>
+  /** Names that got no answer are left out. */
+  topicsNamed(names: readonly string[]): Promise<NamedTopics>
   /** Topics are being made or deleted. */
   topicsMoved(): Promise<void>
   /** A response named this node: resolves when its port listens in every worker, or after 1 s. */
@@ -118,6 +120,7 @@ export function homeOver(link: Link): Home {
   return {
     verify: (token, listener, thumbprint) => link.ask('verify', token, listener, thumbprint),
     topicsOf: ids => link.ask('topicsOf', ids),
+    topicsNamed: names => link.ask('topicsNamed', names),
     topicsMoved: () => link.ask('topicsMoved'),
     nodeNamed: (nodeId, host, port) => link.ask('nodeNamed', nodeId, host, port),
     ownToken: refused => link.ask('ownToken', refused),
@@ -137,6 +140,7 @@ export const workerOver = (link: Link): WorkerDoor => ({
 export const callsOf = (home: Home): { readonly [call: string]: (...args: any[]) => unknown } => ({
   verify: home.verify.bind(home),
   topicsOf: home.topicsOf.bind(home),
+  topicsNamed: home.topicsNamed.bind(home),
   topicsMoved: home.topicsMoved.bind(home),
   nodeNamed: home.nodeNamed.bind(home),
   ownToken: home.ownToken.bind(home),

@@ -12,7 +12,7 @@ import type { Origin, Verdict } from '../policy/authorizer.ts'
 import type { Kept, KeptQuestion } from '../policy/kept.ts'
 import type { PolicyDocument } from '../policy/policy-document.ts'
 import { ClusterSide } from './cluster-side.ts'
-import type { TopicFacts } from './cluster-state.ts'
+import type { NamedTopics, TopicFacts } from './cluster-state.ts'
 import { type Engine, openEngine } from './engine.ts'
 import { heldMemory } from './held.ts'
 import type { Home } from './home.ts'
@@ -156,6 +156,10 @@ export class GateProcess implements Home {
 
   topicsOf(ids: readonly string[]): Promise<TopicFacts> {
     return this.#cluster.topicsOf(ids)
+  }
+
+  topicsNamed(names: readonly string[]): Promise<NamedTopics> {
+    return this.#cluster.topicsNamed(names)
   }
 
   async topicsMoved(): Promise<void> {

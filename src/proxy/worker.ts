@@ -89,7 +89,12 @@ export class GateWorker implements Gate, WorkerDoor {
     budget(config.limits.heldBytes / workers)
     this.counters = counterRow(start.counters, index)
     this.held = new Int32Array(start.held)
-    this.cluster = new Cluster({ names: this.names, ask: ids => home.topicsOf(ids), topicsMoved: () => void home.topicsMoved() })
+    this.cluster = new Cluster({
+      names: this.names,
+      topicsOf: ids => home.topicsOf(ids),
+      topicsNamed: names => home.topicsNamed(names),
+      topicsMoved: () => void home.topicsMoved(),
+    })
     this.log = new WorkerLog({ log, record: line => this.#record(line), policyFiles: () => this.#policyFiles })
     const { cluster } = config
     const upstream = new Upstream({

@@ -28,9 +28,9 @@ export interface World {
   denied?: readonly string[]
   /** Topic ids, 32 hex digits. */
   topics?: Readonly<Record<string, string>>
-  /** Ids that are known only after `learn`. */
+  /** Ids, and names, that are known only after `learn`. */
   learnt?: readonly string[]
-  /** Ids that nobody can ask for. */
+  /** Ids, and names, that nobody can ask for. */
   unreachable?: readonly string[]
   nodes?: Readonly<Record<number, string>>
   /** Nodes whose ports open when they are learnt. */
@@ -130,7 +130,7 @@ export class Given implements Caller {
       idOf: name => (topics[name.text] === undefined ? null : Buffer.from(topics[name.text]!, 'hex')),
       topicsEpoch: 0,
       topicNames: () => Object.keys(topics).map(name => this.names.text(Resource.Topic, name)),
-      hasTopic: name => name.text in topics,
+      hasTopic: ({ text }) => (unreachable.includes(text) || (learnt.includes(text) && !this.#learnt) ? undefined : text in topics),
       topicsMoved: () => void this.moves++,
       learned: (id, name) => void this.told.push(`learned ${name.text} ${id.toString('hex')}`),
     }

@@ -6,17 +6,26 @@ import { test } from 'node:test'
 import { Resource } from '../../src/policy/authorizer.ts'
 import { Names } from '../../src/policy/names.ts'
 import { Cluster } from '../../src/proxy/cluster.ts'
-import type { TopicFacts } from '../../src/proxy/cluster-state.ts'
+import type { NamedTopics, TopicFacts } from '../../src/proxy/cluster-state.ts'
 
-function world(answers: Readonly<Record<string, string | null>> = {}, maxIds?: number, maxNames?: number) {
+function world(answers: Readonly<Record<string, string | null>> = {}, maxIds?: number, maxNames?: number, there: readonly string[] = []) {
   const asked: string[][] = []
   const names = new Names(maxNames)
   const clock = { nowMs: 0 }
-  const ask = async (ids: readonly string[]): Promise<TopicFacts> => {
+  const topicsNamed = async (asks: readonly string[]): Promise<NamedTopics> => {
+    asked.push([...asks])
+    return asks.filter(name => name !== 'silent').map(name => [name, there.includes(name)] as const)
+  }
+  const topicsOf = async (ids: readonly string[]): Promise<TopicFacts> => {
     asked.push([...ids])
     return ids.filter(id => id in answers).map(id => [id, answers[id]!] as const)
   }
-  return { cluster: new Cluster({ names, ask, now: () => clock.nowMs, ...(maxIds ? { maxIds } : {}) }), names, asked, clock }
+  return {
+    cluster: new Cluster({ names, topicsOf, topicsNamed, now: () => clock.nowMs, ...(maxIds ? { maxIds } : {}) }),
+    names,
+    asked,
+    clock,
+  }
 }
 const idOf = (n: number) => n.toString(16).padStart(32, '0')
 const bytesOf = (n: number) => Buffer.from(idOf(n), 'hex')
@@ -66,12 +75,43 @@ test('sessions that wait at the same time share one question', async () => {
 
 test('a question that fails leaves ids unknown and rejects nobody', async () => {
   const names = new Names()
-  const cluster = new Cluster({ names, ask: () => Promise.reject(new Error('gone')) })
+  const gone = () => Promise.reject(new Error('gone'))
+  const cluster = new Cluster({ names, topicsOf: gone, topicsNamed: gone })
+  const orders = names.text(Resource.Topic, 'orders')
   cluster.topicOf(bytesOf(1), 0)
+  cluster.hasTopic(orders)
 
   await cluster.learn()
 
-  assert.equal(cluster.topicOf(bytesOf(1), 0), undefined)
+  assert.deepEqual([cluster.topicOf(bytesOf(1), 0), cluster.hasTopic(orders)], [undefined, undefined])
+})
+
+test('a name is asked for together with ids; what is said of it is believed for one second, and no answer is none', async () => {
+  const { cluster, names, asked, clock } = world({ [idOf(1)]: 'orders' }, undefined, undefined, ['made-beside'])
+  const has = (...of: string[]) => of.map(name => cluster.hasTopic(names.text(Resource.Topic, name)))
+  cluster.topicOf(bytesOf(1), 0)
+  assert.deepEqual(has('made-beside', 'never', 'silent'), [undefined, undefined, undefined])
+
+  await cluster.learn()
+
+  assert.deepEqual(has('orders', 'made-beside', 'never', 'silent'), [true, true, false, undefined])
+  assert.deepEqual(asked, [[idOf(1)], ['made-beside', 'never', 'silent']])
+  clock.nowMs = 999
+  assert.deepEqual(has('made-beside', 'never'), [true, false])
+  clock.nowMs = 1000
+  assert.deepEqual(has('orders', 'made-beside', 'never'), [true, undefined, undefined])
+})
+
+test('a topic that was not there counts as soon as a response names it', async () => {
+  const { cluster, names } = world()
+  const orders = names.text(Resource.Topic, 'orders')
+  cluster.hasTopic(orders)
+  await cluster.learn()
+  assert.equal(cluster.hasTopic(orders), false)
+
+  cluster.learned(bytesOf(1), orders)
+
+  assert.equal(cluster.hasTopic(orders), true)
 })
 
 test('ids are found among a hundred thousand, and names give their ids back', () => {
@@ -130,13 +170,13 @@ test('topics that are deleted leave the list, and their ids are those of no topi
 
   assert.notEqual(cluster.topicsEpoch, epoch)
   assert.deepEqual(listed(), ['payments'])
-  assert.equal(cluster.hasTopic(names.text(Resource.Topic, 'orders')), false)
+  assert.equal(cluster.hasTopic(names.text(Resource.Topic, 'orders')), undefined)
   assert.equal(cluster.idOf(names.text(Resource.Topic, 'orders')), null)
   assert.equal(cluster.topicOf(bytesOf(1), 0), null)
   clock.nowMs = 1000
   assert.equal(cluster.topicOf(bytesOf(1), 0), undefined)
   await cluster.learn()
-  assert.deepEqual([cluster.topicOf(bytesOf(1), 0), asked], [null, [[idOf(1)]]])
+  assert.deepEqual([cluster.topicOf(bytesOf(1), 0), asked], [null, [[idOf(1)], ['orders']]])
 })
 
 test('a topic that is taken for deleted is there again when the cluster says so, and not by the response of a broker that lags', () => {
@@ -145,7 +185,7 @@ test('a topic that is taken for deleted is there again when the cluster says so,
   cluster.learnFacts([[idOf(1), 'orders']])
   cluster.learnFacts([[idOf(1), null]])
   for (let i = 0; i < 50; i++) names.text(Resource.Group, `g-${i}`)
-  assert.equal(cluster.hasTopic(orders()), false)
+  assert.equal(cluster.hasTopic(orders()), undefined)
   const epoch = cluster.topicsEpoch
 
   cluster.learned(bytesOf(1), orders())

@@ -139,6 +139,32 @@ test('ids are asked together: names, none for what is not there, and nothing for
   assert.deepEqual(await it.topicsOf(['e'.repeat(32)]), [])
 })
 
+test('names are asked together and never make a topic: there, not there, and nothing for what was not answered or is hidden', async () => {
+  const hidden = { errorCode: 29, name: 'hidden', topicId: '0'.repeat(32), partitions: [] }
+  const answers = clusterAnswers(() => brokers, { orders: ORDERS })
+  const metadata = (request: any) => {
+    if (request.topics !== null) assert.equal(request.allowAutoTopicCreation, false)
+    const answer: any = answers[3]!(request, 12)
+    return { ...answer, topics: answer.topics.map((topic: any) => (topic.name === 'hidden' ? hidden : topic)) }
+  }
+  const brokers: AnsweringBroker[] = []
+  brokers.push(await broker({ ...answers, 3: metadata }))
+  const { control: it } = control([brokers[0]!.port])
+  await it.start()
+  const before = brokers[0]!.count(3)
+
+  const [one, two] = await Promise.all([it.topicsNamed(['orders']), it.topicsNamed(['never', 'hidden', 'orders'])])
+
+  assert.deepEqual(one, [['orders', true]])
+  assert.deepEqual(two, [
+    ['never', false],
+    ['orders', true],
+  ])
+  assert.equal(brokers[0]!.count(3), before + 1)
+  brokers[0]!.answers = { ...brokers[0]!.answers, 3: () => null }
+  assert.deepEqual(await it.topicsNamed(['orders']), [])
+})
+
 test('a topic that is deleted is told once, as an id that names nothing', async () => {
   const known: Record<string, string> = { orders: ORDERS }
   const brokers: AnsweringBroker[] = []

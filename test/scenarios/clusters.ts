@@ -3,6 +3,7 @@
 import { connect } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import { type Kafka, startKafka } from '../../scripts/stack/kafka.ts'
+import { UNKNOWN_TOPIC_OR_PARTITION } from '../../src/policy/answers.ts'
 import { Operation } from '../../src/policy/authorizer.ts'
 import { namesOf } from '../../src/policy/operations.ts'
 import type { Cover } from '../../src/policy/policy-document.ts'
@@ -73,6 +74,11 @@ export class LiveCluster {
   async nameOf(topicId: string): Promise<string | null> {
     const { topics } = await this.ask('Metadata', 12, { topics: [{ name: null, topicId }], allowAutoTopicCreation: false })
     return topics[0].name
+  }
+
+  async has(name: string): Promise<boolean> {
+    const { topics } = await this.ask('Metadata', 12, { topics: [{ name }], allowAutoTopicCreation: false })
+    return topics[0].errorCode !== UNKNOWN_TOPIC_OR_PARTITION
   }
 
   /** Takes away what scenarios have left. */

@@ -69,6 +69,7 @@ export class Recorder {
       broker: this.#tap.address,
       clusterId: CLUSTER_ID,
       nameOf: id => this.#open.nameOf(id),
+      has: name => this.#open.has(name),
     })
     const kafka = new LiveSide(this.#reference, GATE_ADDRESS, who => this.#reference.connect(who))
     const behind = new LiveSide(this.#open, BROKER_ADDRESS, who => (who === 'admin' ? this.#open.connect(who) : stage.connect(who)))

@@ -22,7 +22,8 @@ async function replay(scenario: Scenario): Promise<void> {
   for (const name of [...TOPICS, ...(scenario.given.topics ?? [])]) topics.add(name)
   const broker = await RecordedBroker.start(naming)
   const nameOf = async (id: string) => topics.nameOf(id)
-  const stage = await Stage.open({ policy: scenario.given, broker: broker.address, clusterId: CLUSTER_ID, nameOf })
+  const has = async (name: string) => topics.has(name)
+  const stage = await Stage.open({ policy: scenario.given, broker: broker.address, clusterId: CLUSTER_ID, nameOf, has })
   stage.cluster.learnFacts(topics.facts)
   const players = new Players({ naming, connect: who => stage.connect(who) })
   try {

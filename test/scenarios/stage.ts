@@ -29,6 +29,8 @@ export interface StageOptions {
   readonly clusterId: string
   /** The name of a topic by its id in hex, as the cluster says it; null: none has it. */
   nameOf(id: string): Promise<string | null>
+  /** Whether the cluster has a topic of this name. */
+  has(name: string): Promise<boolean>
 }
 
 export class Stage {
@@ -42,7 +44,11 @@ export class Stage {
     const names = new Names()
     const world = await fakeWorld({ broker: options.broker })
     const authorizer = new Embedded(policyOf(options.policy), { names, principals: 10 })
-    const cluster = new Cluster({ names, ask: ids => Promise.all(ids.map(async id => [id, await options.nameOf(id)] as const)) })
+    const cluster = new Cluster({
+      names,
+      topicsOf: ids => Promise.all(ids.map(async id => [id, await options.nameOf(id)] as const)),
+      topicsNamed: topics => Promise.all(topics.map(async name => [name, await options.has(name)] as const)),
+    })
     cluster.clusterId = options.clusterId
     const state = new Map<string, any>()
     const gate: Gate = { ...world.gate, names, authorizer, cluster, brokerState: () => state }

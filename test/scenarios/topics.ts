@@ -36,6 +36,10 @@ export class Topics {
     return [...this.#nameById]
   }
 
+  has(name: string): boolean {
+    return this.#idByName.has(name)
+  }
+
   nameOf(id: string): string | null {
     return this.#nameById.get(id) ?? null
   }

@@ -100,12 +100,12 @@ class DeleteTopicsPlan implements Plan {
     const describe = judging.check(Operation.Describe, name)
     const remove = judging.check(Operation.Delete, name)
     if (describe === Verdict.Allowed && remove === Verdict.Allowed) return null
-    if (isUnsure(everywhere, describe) || (describe === Verdict.Allowed && isUnsure(everywhere, remove))) {
+    const there = describe === Verdict.Refused || judging.hasTopic(name)
+    if (isUnsure(everywhere, describe) || (describe === Verdict.Allowed && isUnsure(everywhere, remove)) || there === undefined) {
       judging.undecided(Operation.Delete, name)
       return UNSURE
     }
-    const isAbsent = describe === Verdict.Allowed && judging.caller.cluster.idOf(name) === null
-    if (isAbsent) return result(name.text, ZERO_ID, UNKNOWN_TOPIC_OR_PARTITION)
+    if (!there) return result(name.text, ZERO_ID, UNKNOWN_TOPIC_OR_PARTITION)
     judging.refused(describe === Verdict.Refused ? Operation.Describe : Operation.Delete, name)
     return result(name.text, ZERO_ID, TOPIC_AUTHORIZATION_FAILED)
   }

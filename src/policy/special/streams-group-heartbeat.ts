@@ -43,7 +43,7 @@ class StreamsGroupHeartbeatPlan implements Plan {
     const judging = new Judging(caller, last)
     const topics = topicsOf(topology, caller)
     for (const name of topics.required) judging.check(Operation.Describe, name)
-    for (const name of topics.missing) judging.check(Operation.Create, name)
+    for (const name of topics.internal) mayMake(name, judging)
     const errorCode = judging.codeOf(Operation.Read, caller.names.text(Resource.Group, groupId), COORDINATOR_NOT_AVAILABLE)
     const told = errorCode === 0 ? judgeTopology(topics, judging) : { errorCode }
     if (judging.mustWait) return judging.wait()
@@ -54,8 +54,8 @@ class StreamsGroupHeartbeatPlan implements Plan {
 
 interface Topics {
   readonly required: readonly Name[]
-  /** Those that the broker would make. */
-  readonly missing: readonly Name[]
+  /** Those of them that the broker would make. */
+  readonly internal: readonly Name[]
   /** Sources are also given by a pattern. */
   readonly patterned: boolean
 }
@@ -65,26 +65,41 @@ function topicsOf(topology: any, caller: Caller): Topics {
   const internal = topicNames(parts.flatMap(internalTopics), caller)
   return {
     required: [...new Set([...topicNames(parts.flatMap(otherTopics), caller), ...internal])],
-    missing: internal.filter(name => !caller.cluster.hasTopic(name)),
+    internal,
     patterned: parts.some(part => part.sourceTopicRegex.length > 0),
   }
 }
 
 /** What is told of a topology, in the broker's order; null: nothing. */
-function judgeTopology({ required, missing, patterned }: Topics, judging: Judging): Told | null {
+function judgeTopology({ required, internal, patterned }: Topics, judging: Judging): Told | null {
   const texts = required.map(name => name.text)
-  const internal = texts.filter(text => INTERNAL.has(text))
-  if (internal.length > 0) return invalid(`Use of Kafka internal topics ${internal.join(',')} in a Kafka Streams topology is prohibited.`)
+  const kafkas = texts.filter(text => INTERNAL.has(text))
+  if (kafkas.length > 0) return invalid(`Use of Kafka internal topics ${kafkas.join(',')} in a Kafka Streams topology is prohibited.`)
   const wrong = texts.filter(text => !isTopicName(text))
   if (wrong.length > 0) return invalid(`Topic names ${wrong.join(',')} are not valid topic names.`)
   const described = worstOf(required.map(name => judging.codeOf(Operation.Describe, name, COORDINATOR_NOT_AVAILABLE)))
   if (described !== 0) return { errorCode: described }
   // GroupCoordinatorService.java throwIfStreamsGroupHeartbeatRequestIsUsingUnsupportedFeatures (4.4): a broker that comes to match them would match all topics.
   if (patterned) return { errorCode: INVALID_REQUEST, errorMessage: 'Regular expressions for source topics are not supported yet.' }
-  const created = worstOf(missing.map(name => judging.codeOf(Operation.Create, name, COORDINATOR_NOT_AVAILABLE)))
+  const missing = internal.filter(name => mayMake(name, judging) !== Verdict.Allowed)
+  const created = worstOf(missing.map(name => codeOfMaking(name, judging)))
   if (created !== TOPIC_AUTHORIZATION_FAILED) return created === 0 ? null : { errorCode: created }
-  const refused = missing.filter(name => judging.check(Operation.Create, name) === Verdict.Refused).map(name => name.text)
+  const refused = missing.filter(name => mayMake(name, judging) === Verdict.Refused).map(name => name.text)
   return { errorCode: created, errorMessage: `Unauthorized to CREATE on topics ${refused.join(', ')}.` }
+}
+
+/** Of a topic that is there nothing is made. */
+function mayMake(name: Name, judging: Judging): Verdict {
+  const create = judging.check(Operation.Create, name)
+  const there = create !== Verdict.Allowed && judging.hasTopic(name)
+  if (there === true) return Verdict.Allowed
+  return there === undefined ? Verdict.Undecided : create
+}
+
+function codeOfMaking(name: Name, judging: Judging): number {
+  if (mayMake(name, judging) === Verdict.Refused) return judging.codeOf(Operation.Create, name, COORDINATOR_NOT_AVAILABLE)
+  judging.undecided(Operation.Create, name)
+  return COORDINATOR_NOT_AVAILABLE
 }
 
 const invalid = (errorMessage: string): Told => ({ errorCode: STREAMS_INVALID_TOPOLOGY, errorMessage })

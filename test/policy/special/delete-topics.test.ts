@@ -97,6 +97,27 @@ test('an id that is not known yet is learnt, and judged by both rights before an
   assert.equal(await judgeAndWait(DeleteTopics, 6, request(DeleteTopics, 6, { topics: byId(TOPICS.mine) }), caller), PASS)
 })
 
+test('a topic that was made beside the gate is looked up by its name before anybody is told that it is not there', async () => {
+  const later = ['Describe Topic:seen', 'Describe Topic:gone']
+  const caller = new Given({ topics: TOPICS, learnt: ['seen', 'gone'], allow: ALLOW, later })
+  const answer = answered(
+    DeleteTopics,
+    6,
+    await judgeAndWait(DeleteTopics, 6, request(DeleteTopics, 6, { topics: byName('seen', 'gone') }), caller),
+  )
+  assert.deepEqual(
+    rows(answer).map(([name, , code]: any) => [name, code]),
+    [
+      ['seen', 29],
+      ['gone', 3],
+    ],
+  )
+
+  const unknown = new Given({ topics: TOPICS, unreachable: ['seen'], allow: ALLOW })
+  const outcome = await judgeAndWait(DeleteTopics, 6, request(DeleteTopics, 6, { topics: byName('seen') }), unknown)
+  assert.deepEqual(outcome, { kind: 'close', cause: 'undecided' })
+})
+
 test('undecided closes the connection', async () => {
   for (const world of [
     { undecided: ['Delete Topic:seen'] },

@@ -48,24 +48,28 @@ const part = (fields: object) => ({
   ...fields,
 })
 
-test('a topology: internal and invalid names, then DESCRIBE, then patterns, then CREATE for what is not there', () => {
+test('a topology: internal and invalid names, then DESCRIBE, then patterns, then CREATE for what is not there', async () => {
   const log = { name: 'app-log', partitions: 0, replicationFactor: 1, topicConfigs: [] }
-  const told = (fields: object, allow: string[] = []) => {
+  const told = async (fields: object, allow: string[] = [], more: object = {}) => {
     const frame = request(StreamsGroupHeartbeat, 1, { groupId: 'g', memberId: 'm', topology: { epoch: 1, subtopologies: [part(fields)] } })
-    const world = { allow: ['Read Group:g', 'Describe Topic:in', 'Describe Topic:app-log', ...allow], topics: { in: ID } }
-    const outcome = judge(StreamsGroupHeartbeat, 1, frame, new Given(world))
+    const world = { allow: ['Read Group:g', 'Describe Topic:in', 'Describe Topic:app-log', ...allow], topics: { in: ID }, ...more }
+    const outcome = await judgeAndWait(StreamsGroupHeartbeat, 1, frame, new Given(world))
     if (outcome.kind !== 'answer') return [0]
     const { errorCode, errorMessage } = answered(StreamsGroupHeartbeat, 1, outcome)
     return [errorCode, errorMessage]
   }
 
-  assert.equal(told({ sourceTopics: ['__consumer_offsets', 'a b'] })[0], 130)
-  assert.deepEqual(told({ sourceTopics: ['a b', 'hidden'] }), [130, 'Topic names a b are not valid topic names.'])
-  assert.deepEqual(told({ sourceTopics: ['hidden'], sourceTopicRegex: ['.*'] }), [29, null])
-  assert.equal(told({ sourceTopics: ['in'], sourceTopicRegex: ['.*'] })[0], 42)
-  assert.deepEqual(told({ stateChangelogTopics: [log] }), [29, 'Unauthorized to CREATE on topics app-log.'])
-  assert.deepEqual(told({ stateChangelogTopics: [log] }, ['Create Topic:app-log']), [0])
-  assert.deepEqual(told({ sourceTopics: ['in'], repartitionSourceTopics: [{ ...log, name: 'in' }] }), [0], 'it is there already')
+  const beside = { stateChangelogTopics: [{ ...log, name: 'in' }] }
+  assert.equal((await told({ sourceTopics: ['__consumer_offsets', 'a b'] }))[0], 130)
+  assert.deepEqual(await told({ sourceTopics: ['a b', 'hidden'] }), [130, 'Topic names a b are not valid topic names.'])
+  assert.deepEqual(await told({ sourceTopics: ['hidden'], sourceTopicRegex: ['.*'] }), [29, null])
+  assert.equal((await told({ sourceTopics: ['in'], sourceTopicRegex: ['.*'] }))[0], 42)
+  assert.deepEqual(await told({ stateChangelogTopics: [log] }), [29, 'Unauthorized to CREATE on topics app-log.'])
+  assert.deepEqual(await told({ stateChangelogTopics: [log] }, ['Create Topic:app-log']), [0])
+  assert.deepEqual(await told({ sourceTopics: ['in'], repartitionSourceTopics: [{ ...log, name: 'in' }] }), [0], 'it is there already')
+  assert.deepEqual(await told(beside, [], { learnt: ['in'] }), [0], 'it was made beside the gate')
+  assert.deepEqual(await told(beside, [], { unreachable: ['in'] }), [15, null], 'nobody knows')
+  assert.deepEqual(await told(beside, ['Create Topic:in'], { unreachable: ['in'] }), [0], 'it need not be known')
 })
 
 test('offsets of share groups: refused topics leave the request, and the coordinator is asked even for none', async () => {

@@ -12,7 +12,7 @@ import type { Name } from './names.ts'
 import type { Answer, AskedName, GivenAnswer, NamesAnswer, Question } from './openfga-questions.ts'
 import type { OperationSet } from './operations.ts'
 import { OPERATIONS, SUPPORTED } from './operations.ts'
-import { byRoles, NO_ROLES, namespacesOf } from './roles.ts'
+import { byRoles, NO_ROLES, namespacesOf, type Roles } from './roles.ts'
 import type { Snapshot } from './store-state.ts'
 import { writableBy } from './writable.ts'
 
@@ -35,7 +35,6 @@ type Named = Pick<Name, 'resource' | 'bytes'>
 /** What all principals of a worker share. */
 export interface Source {
   readonly snapshot: Snapshot | null
-  readonly namespaces: ReadonlySet<string>
   /** Topics that have tuples of their own, so many of them as may be asked about at once. */
   readonly ownTopics: readonly Buffer[]
   readonly cluster: string
@@ -54,6 +53,8 @@ export class OpenFgaGiven implements Given {
   #epoch = 0
   #answer: GivenAnswer | null = null
   #ids: ReadonlySet<string> | null = null
+  /** Namespaces in which the answer names roles. */
+  #namespaces: ReadonlySet<string> = new Set()
   /** Epoch ms at which something that is kept ends, or is asked again. */
   #nextMs = Number.POSITIVE_INFINITY
   #refreshMs = Number.POSITIVE_INFINITY
@@ -88,10 +89,9 @@ export class OpenFgaGiven implements Given {
   }
 
   beyond(name: Named, wanted: OperationSet): Beyond {
-    const { snapshot, namespaces } = this.#source
+    const { snapshot } = this.#source
     if (snapshot === null) return NOTHING_BEYOND
-    const inNamespaces = namespaces.size === 0 ? [] : namespacesOf(encode(name.bytes), namespaces)
-    const asRole = this.#answer === null ? NOTHING_BEYOND : byRoles(this.#answer.roles, name.resource, inNamespaces)
+    const asRole = this.#answer === null ? NOTHING_BEYOND : this.#asRole(this.#answer.roles, name)
     if (snapshot.objects?.size === 0) return asRole
     const object = nameObject(this.#source.cluster, name.resource, name.bytes)
     if (snapshot.objects !== null && !snapshot.objects.has(object)) return asRole
@@ -135,6 +135,11 @@ export class OpenFgaGiven implements Given {
     this.#nameDrops++
     this.#names.clear()
     this.#moved()
+  }
+
+  #asRole(roles: Roles, { resource, bytes }: Named): Beyond {
+    const namespaces = this.#namespaces
+    return byRoles(roles, resource, namespaces.size === 0 ? [] : namespacesOf(encode(bytes), namespaces))
   }
 
   #withName(asRole: Beyond, object: string, name: Named, wanted: OperationSet): Beyond {
@@ -193,6 +198,7 @@ export class OpenFgaGiven implements Given {
     if (drops !== this.#drops) return this.#ids !== null
     const same = this.#answer !== null && isSame(this.#answer, answer)
     this.#answer = answer
+    this.#namespaces = new Set(Object.keys(answer.roles.namespaces))
     const nowMs = Date.now()
     this.#refreshMs = nowMs + (answer.endsAtMs - nowMs) * REFRESH * (1 - Math.random() / 10)
     if (same) this.#schedule()

@@ -121,7 +121,6 @@ class StoreGiver implements Giver {
   readonly clock: Clock
   readonly cluster: string
   readonly maxStaleMs: number
-  namespaces: ReadonlySet<string>
   ownTopics: readonly Buffer[]
   readonly #byUser = new Map<string, Set<WeakRef<OpenFgaGiven>>>()
   readonly #gone = new FinalizationRegistry<{ user: string; ref: WeakRef<OpenFgaGiven> }>(({ user, ref }) => {
@@ -132,7 +131,6 @@ class StoreGiver implements Giver {
 
   constructor(snapshot: Snapshot | null, ask: Ask, catchUp: () => Promise<void>, { clock, cluster, maxStaleMs }: OpenFgaOptions) {
     this.snapshot = snapshot
-    this.namespaces = new Set(snapshot?.namespaces)
     this.ownTopics = ownTopicsOf(snapshot, cluster)
     this.ask = ask
     this.catchUp = catchUp
@@ -164,7 +162,6 @@ class StoreGiver implements Giver {
 
   take(snapshot: Snapshot): void {
     this.snapshot = snapshot
-    this.namespaces = new Set(snapshot.namespaces)
     this.ownTopics = ownTopicsOf(snapshot, this.cluster)
     for (const given of this.#known(null)) given.dropNames()
   }

@@ -64,6 +64,7 @@ export class Verdicts {
   #shadows: Bits
   readonly #rules: Bindings
   #writes: Verdict = Unknown
+  #createsAnywhere: OperationSet | null = null
   readonly #standing: Standing = { allowed: 0, wouldRefuse: 0, byCluster: 0, unknown: 0, undecided: 0 }
 
   /** @param tellsAllowed allowed operations are kept one by one, so that each is told */
@@ -198,12 +199,16 @@ export class Verdicts {
     const wouldDeny = this.#rules.wouldDeny(name)
     const known = this.given.grants() !== null
     const beyond = this.given.beyond(name, wanted & open)
+    const standing = this.#standing
+    if (!known && !this.given.undecided) {
+      standing.unknown = open & ~beyond.refused
+      standing.allowed = standing.wouldRefuse = standing.byCluster = standing.undecided = 0
+      return standing
+    }
     const granted = withImplied(this.layers.grants[resource].union(bytes, this.#grants)) | beyond.allowed
     const byCluster = resource === Resources.Topic && (granted & CREATE) === 0 && known ? this.#clusterCreate() : 0
     const shadowed = this.layers.shadows[resource].union(bytes, this.#shadows)
-    const standing = this.#standing
-    const notGiven = known || this.given.undecided ? 0 : open
-    standing.unknown = open & ~beyond.refused & (beyond.unknown | notGiven)
+    standing.unknown = open & ~beyond.refused & beyond.unknown
     standing.undecided = open & ~beyond.refused & ~standing.unknown & (beyond.undecided | (known ? 0 : open))
     const decided = open & ~beyond.refused & ~standing.unknown & ~standing.undecided
     standing.allowed = decided & (granted | byCluster | shadowed)
@@ -214,6 +219,10 @@ export class Verdicts {
 
   /** Create on the cluster, as a set: CREATE on CLUSTER lets a client create any topic (KafkaApis.scala handleCreateTopicsRequest). */
   #clusterCreate(): OperationSet {
+    return (this.#createsAnywhere ??= this.#judgeClusterCreate())
+  }
+
+  #judgeClusterCreate(): OperationSet {
     const cluster = this.#cluster()
     const beyond = this.given.beyond(cluster, CREATE)
     const granted = (this.layers.grants[Resources.Cluster].union(cluster.bytes, this.#grants) | beyond.allowed) & ~beyond.refused
@@ -259,6 +268,7 @@ export class Verdicts {
   #forget(): void {
     this.pages = []
     this.#writes = Unknown
+    this.#createsAnywhere = null
     this.stamp = ++stamps
   }
 

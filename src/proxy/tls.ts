@@ -42,6 +42,8 @@ export class TlsEntry {
   readonly #certificates: Certificates
   readonly #server: Server
   readonly #arriving = new WeakMap<Socket, Done>()
+  /** What clients have shown whose handshakes are not over. */
+  readonly #shown = new WeakMap<TLSSocket, X509Certificate | null>()
 
   /** @throws when a file cannot be read, or does not hold what it should */
   constructor({ tls, names, handshakeMs }: TlsOptions) {
@@ -63,6 +65,8 @@ export class TlsEntry {
     })
     this.#server.on('secureConnection', socket => this.#secured(socket))
     this.#server.on('tlsClientError', (error, socket) => this.#failed(error, socket))
+    // Node closes by itself whose certificate is not good. Before that it tells of a socket by this event alone; the secrets are left alone.
+    if (tls.clientAuth === 'required') this.#server.on('keylog', (_secret, socket) => this.#look(socket))
   }
 
   /** @param done is called once, unless the raw connection ends before */
@@ -89,6 +93,13 @@ export class TlsEntry {
     })
   }
 
+  /** Keeps the certificate from Node's closing, so that it can be named. */
+  #look(socket: TLSSocket): void {
+    if (this.#shown.has(socket)) return
+    this.#shown.set(socket, null)
+    socket.prependOnceListener('secure', () => this.#shown.set(socket, socket.getPeerX509Certificate() ?? null))
+  }
+
   /** Resumed sessions pass no callback of the handshake: all is looked at again here. */
   #judge(socket: TLSSocket): Failure | null {
     const serverName = serverNameOf(socket)
@@ -102,10 +113,11 @@ export class TlsEntry {
   #failed(error: Error & { readonly code?: string }, socket: TLSSocket): void {
     const done = this.#doneOf(socket)
     const refused = socket.authorizationError as Error | string | null | undefined
+    const shown = this.#shown.get(socket) ?? null
     setImmediate(() => {
       socket.destroy()
       if (error instanceof UnknownServerName) done?.(unknownName(error.message))
-      else if (refused) done?.(badCertificate(String(refused)))
+      else if (refused) done?.(badCertificate(shown === null ? String(refused) : reasonWith(String(refused), shown)))
       else done?.(failureOf(error))
     })
   }

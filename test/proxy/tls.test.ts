@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { createHash, X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
@@ -290,9 +291,23 @@ describe('client certificates', () => {
     await turnedAway(met)
     await turnedAway(met, withCert(stranger))
     await turnedAway(met, withCert(old))
-    await until(() => met.world.count('clientCertificateRefused') === 3)
+    await turnedAway(met, { ...withCert(old), maxVersion: 'TLSv1.2' })
+    await until(() => met.world.count('clientCertificateRefused') === 4)
 
-    assert.match(met.world.closedCauses.at(-1)!.detail, /CERT_HAS_EXPIRED/)
+    const details = met.world.closedCauses.map(({ detail }) => detail)
+    assert.match(details[0]!, /was not accepted: no certificate$/)
+    assert.match(details[1]!, /was not accepted: [A-Z_]+ \(CN=stranger, valid from /)
+    const expired = /CERT_HAS_EXPIRED \(CN=old, valid from 2020-01-01T00:00:00\.000Z to 2020-02-01T00:00:00\.000Z\)$/
+    for (const detail of details.slice(2)) assert.match(detail, expired)
+  })
+
+  it('required: who has none is told so by an alert', async () => {
+    const met = await meet({ clientAuth: 'required' })
+    const client = await secured(met)
+
+    const [error] = await once(client.socket, 'error')
+
+    assert.equal(error.code, 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED')
   })
 
   it('who has one is known by its subject and thumbprint, also when the session is resumed', async () => {

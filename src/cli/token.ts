@@ -30,12 +30,15 @@ async function inspect(file: string, { config, at, json }: Options): Promise<voi
   process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : textOf(report))
 }
 
+/** Stdin can be read once, and may be asked for again. */
+let piped: string | undefined
+
 /** The token that a file holds, or the whole of stdin for `-`. */
 export async function readToken(file: string): Promise<string> {
   const { readFileSync } = await import('node:fs')
   let text: string
   try {
-    text = readFileSync(file === '-' ? 0 : file, 'utf8').trim()
+    text = (file === '-' ? (piped ??= readFileSync(0, 'utf8')) : readFileSync(file, 'utf8')).trim()
   } catch (why) {
     throw new ExitError(Exit.usage, `${file} cannot be read: ${(why as NodeJS.ErrnoException).code ?? (why as Error).message}`)
   }

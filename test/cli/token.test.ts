@@ -1,6 +1,8 @@
 // `topicgate token inspect` and `topicgate apis`: what they say, as text and as JSON.
 
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { text } from 'node:stream/consumers'
 import { after, test } from 'node:test'
 import { startDevIssuer } from '../../src/auth/dev-issuer.ts'
 import { type ApiLine, apiTable } from '../../src/policy/api-table.ts'
@@ -88,4 +90,12 @@ test('apis lists every API of Kafka: what it needs, or that it is not served', a
     const line = versions === null ? `${name}  not served: the connection is closed\n` : `${name}  ${versions}\n      needs: ${needs}\n`
     assert.ok(text.stdout.includes(line), name)
   }
+})
+
+test('a token that is piped in is read once, however often it is asked for', async () => {
+  const asks = "const { readToken } = await import('./src/cli/token.ts'); console.log(await readToken('-'), await readToken('-'))"
+  const child = spawn(process.execPath, ['--input-type=module', '-e', asks], { stdio: ['pipe', 'pipe', 'inherit'] })
+  child.stdin.end('Bearer abc\n')
+
+  assert.equal((await text(child.stdout)).trim(), 'abc abc')
 })

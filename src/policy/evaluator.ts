@@ -8,10 +8,11 @@ import type { Operation, Origin, Reason, Rights, Verdict } from './authorizer.ts
 import type { Giver } from './given.ts'
 import { Layers } from './layers.ts'
 import type { Name, Names } from './names.ts'
+import { wordAt } from './pages.ts'
 import type { Judged } from './policy-document.ts'
 import { keysOf } from './subjects.ts'
 import type { Tells } from './verdicts.ts'
-import { Verdicts, wordAt } from './verdicts.ts'
+import { Verdicts } from './verdicts.ts'
 
 /** Told when a shadow lets something through: once for each name and operation while nothing moves. */
 export type WouldRefuse = (principal: Principal, origin: Origin, operation: Operation, name: Name, reason: Reason) => void

@@ -13,6 +13,7 @@ import { Bits } from './layers.ts'
 import type { Name, Names } from './names.ts'
 import type { OperationSet } from './operations.ts'
 import { broughtBy, SUPPORTED, withImplied } from './operations.ts'
+import { addWord, wordAt } from './pages.ts'
 import type { Pattern } from './policy-document.ts'
 import { type Standing, verdictIn } from './standing.ts'
 
@@ -28,17 +29,6 @@ const COMPLETE = 2
 export interface Tells {
   readonly wouldRefuse: ((operation: Operation, name: Name) => void) | null
   readonly allowed: ((operation: Operation, name: Name) => void) | null
-}
-
-const PAGE_BITS = 8
-const PAGE = 1 << PAGE_BITS
-/** Stands for a page in which nothing is known; never written to. */
-const EMPTY = new Uint32Array(PAGE)
-
-/** What is known at a slot; 0: nothing. */
-export function wordAt(pages: readonly Uint32Array[], slot: number): number {
-  const page = slot >>> PAGE_BITS
-  return page < pages.length ? pages[page]![slot & (PAGE - 1)]! : 0
 }
 
 let stamps = 0
@@ -107,7 +97,7 @@ export class Verdicts {
     this.#keep(name, standing)
     const verdict = verdictIn(standing, bit)
     if (verdict !== Allowed) return verdict
-    this.#write(name.slot, Allowed << (operation << 1))
+    addWord(this.pages, name.slot, Allowed << (operation << 1))
     if (standing.wouldRefuse & bit) wouldRefuse?.(operation, name)
     else allowed?.(operation, name)
     return verdict
@@ -238,16 +228,7 @@ export class Verdicts {
       const bit = 1 << op
       if ((open & bit) === 0) word |= (standing.allowed & bit ? Allowed : Refused) << (op << 1)
     }
-    this.#write(name.slot, word)
-  }
-
-  #write(slot: number, word: number): void {
-    const { pages } = this
-    const at = slot >>> PAGE_BITS
-    while (pages.length <= at) pages.push(EMPTY)
-    const known = pages[at]!
-    const page = known === EMPTY ? (pages[at] = new Uint32Array(PAGE)) : known
-    page[slot & (PAGE - 1)]! |= word
+    addWord(this.pages, name.slot, word)
   }
 
   #writesSomeTopic(): boolean {

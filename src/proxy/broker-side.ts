@@ -10,10 +10,15 @@ import type { Session } from './session.ts'
 
 /** After its client has gone, a broker may still take what was sent to it for so long. */
 const FLUSH_MS = 30_000
+/** A broker that owes something and has been silent for so long may have gone without a word. */
+const SILENT_MS = 30_000
 
 export class BrokerSide {
   /** Of our login at the broker; null: none is needed. */
   renewal: Renewal | null = null
+  /** It has sent something since the last look. */
+  heard = false
+  #silentSinceMs = 0
   readonly #session: Session
   #dialling: Dialling | null = null
 
@@ -46,6 +51,18 @@ export class BrokerSide {
       connecting: socket => this.#attach(socket),
       done: dialled => this.#dialled(dialled),
     })
+  }
+
+  /**
+   * A host that has lost its power sends no end. TCP asks after it while all is acknowledged, and repeats what is not for a quarter of an
+   * hour: so whoever owes something, is silent, and does not answer the gate's own connection either, has gone.
+   */
+  hasGone(nowMs: number): boolean {
+    const { gate, nodeId, pending, responses, toBroker } = this.#session
+    const owes = pending.size > 0 || (toBroker.socket?.writableLength ?? 0) > 0
+    if (this.heard || !owes || responses.stopped !== 0) this.#silentSinceMs = nowMs
+    this.heard = false
+    return nowMs - this.#silentSinceMs > SILENT_MS && !gate.brokerAnswers(nodeId)
   }
 
   close(): void {

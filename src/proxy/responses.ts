@@ -35,6 +35,7 @@ export class Responses extends FrameReader {
   }
 
   protected override arrived(count: number): void {
+    this.#session.broker.heard = true
     this.#session.arrived(Counter.bytesFromBrokers!, count)
   }
 

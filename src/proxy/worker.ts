@@ -158,6 +158,10 @@ export class GateWorker implements Gate, WorkerDoor {
     return this.#brokers.get(nodeId) ?? null
   }
 
+  brokerAnswers(nodeId: number): boolean {
+    return this.#brokers.get(nodeId)?.alive === true
+  }
+
   brokerState(nodeId: number): Map<string, any> {
     let state = this.#brokerStates.get(nodeId)
     if (state === undefined) {

@@ -56,6 +56,7 @@ export interface FakeWorldOptions {
   /** What clients pass before their session. */
   readonly entry?: Entry
   nodeFor?(nodeId: number | null): number
+  brokerAnswers?(): boolean
 }
 
 export async function fakeWorld(options: FakeWorldOptions): Promise<FakeWorld> {
@@ -107,6 +108,7 @@ export async function fakeWorld(options: FakeWorldOptions): Promise<FakeWorld> {
     nodeFor: (_listener, nodeId) => options.nodeFor?.(nodeId) ?? 1,
     offer: () => offer,
     brokerAddress: () => ({ nodeId: 1, authenticateVersion: 2, ...options.broker }),
+    brokerAnswers: () => options.brokerAnswers?.() ?? true,
     dialer: options.dialer ?? dialerOf(plainUpstream, 1000),
     brokerState: () => new Map(),
     log: {

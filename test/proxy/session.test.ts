@@ -378,6 +378,40 @@ describe('ends', () => {
     assert.equal(await second.next(), null)
   })
 
+  it('a broker that owes an answer, is silent and does not answer the gate either has gone; one that is only slow has not', async t => {
+    let answers = true
+    let aheadMs = 0
+    const now = performance.now.bind(performance)
+    t.mock.method(performance, 'now', () => now() + aheadMs)
+    const later = async (ms: number): Promise<void> => {
+      aheadMs += ms
+      await sleep(600) // two rounds
+    }
+    const { gate, broker } = await world({ limits: { idleMs: 3_600_000 }, brokerAnswers: () => answers })
+    const [waiting, quiet] = [await loggedIn(gate), await loggedIn(gate)]
+    const end = await broker.accepted()
+    waiting.write(request(0, 9, 1))
+    await end.next()
+
+    await later(120_000)
+    assert.deepEqual(gate.closedCauses, [], 'the broker may take its time')
+    answers = false
+    end.write(response(1))
+    assert.equal((await waiting.next())!.readInt32BE(4), 1)
+    waiting.write(request(0, 9, 2))
+    await end.next()
+    await later(25_000)
+    assert.deepEqual(gate.closedCauses, [], 'it has been heard 25 s ago')
+    await later(10_000)
+
+    assert.equal(await waiting.next(), null)
+    assert.deepEqual(
+      gate.closedCauses.map(({ cause }) => cause),
+      ['broker lost'],
+    )
+    quiet.socket.destroy()
+  })
+
   it('closes what has been idle for too long', async () => {
     const { gate } = await world({ limits: { idleMs: 1_000 } })
     const client = await loggedIn(gate)

@@ -6,6 +6,7 @@ import type { TLSSocket } from 'node:tls'
 import { IssuerKeys } from '../auth/issuer.ts'
 import type { Config } from '../base/config.ts'
 import type { BrokerSasl } from '../base/config-cluster.ts'
+import { demandFit } from '../policy/openfga-model.ts'
 import { offered } from '../policy/plan.ts'
 import { Metadata } from '../protocol/messages/03-metadata.ts'
 import { apis } from '../protocol/messages/index.ts'
@@ -15,6 +16,7 @@ import { maxVersionOf } from '../proxy/cluster-state.ts'
 import { type Address, hello, type Known } from '../proxy/hello.ts'
 import { type OwnTokenSource, ownTokenSource } from '../proxy/own-login.ts'
 import { Upstream } from '../proxy/upstream.ts'
+import { brokerHint, issuerHint, storeHint } from './live-hints.ts'
 
 /** One step, one line. */
 export interface LiveCheck {
@@ -34,55 +36,23 @@ interface Seen extends Known {
 const TIMEOUT_MS = 5_000
 const NEEDED = ['Produce', 'Fetch', 'ListOffsets', 'Metadata']
 
-/** What to mend, by what Node, brokers and issuers say; the first that fits. */
-const HINTS: readonly (readonly [RegExp, string])[] = [
-  [/which is not installed/, 'it does not come with topicgate'],
-  [/Could not (load|resolve) credentials/, 'give the gate AWS credentials: the environment, a profile, or a role of the machine'],
-  [
-    /no token.*(AccessDenied|not authorized|InvalidClientTokenId|ExpiredToken)/,
-    'the credentials may not do this: look at the trust policy of cluster.sasl.role',
-  ],
-  [/no token.*cannot be reached/, 'cluster.sasl: is tokenUrl or issuer right, and is it up?'],
-  [
-    /no token.*(invalid_client|unauthorized_client|answered 401)/,
-    'cluster.sasl: clientId, or clientSecret or privateKey, is not what the issuer knows',
-  ],
-  [/no token.*invalid_scope/, 'cluster.sasl: the issuer has no such scope for this clientId'],
-  [/no token/, 'mend cluster.sasl: token endpoint, client id, and secret or key'],
-  [/ENOTFOUND|EAI_AGAIN/, 'is the name right, and does this machine resolve it?'],
-  [/ECONNREFUSED/, 'nothing listens there: is it the right port, and is the broker up?'],
-  [/ETIMEDOUT|within \d+ ms/, 'a firewall may drop it, or the broker does not answer'],
-  [/unable to (verify|get)|self-signed|UNABLE_TO/i, 'cluster.tls.ca must hold the authority that signed the certificate'],
-  [/altnames|ALTNAME/i, 'cluster.tls.serverName names what stands in the certificate'],
-  [/expired/i, 'renew the certificate'],
-  [/wrong version number|packet length/i, 'the port does not speak TLS: tls: off, or another port'],
-  [/alert.*(certificate|unknown ca)|certificate required/i, 'the broker wants a certificate that it knows: cluster.tls.cert and key'],
-  [/has no .* here, but/, 'set cluster.sasl.mechanism to one that the broker has'],
-  [
-    /refused the login by OAUTHBEARER/,
-    'the broker does not take the token: look at its issuer, audience and scope, and at what the broker demands',
-  ],
-  [/refused the login|no such account|SCRAM/i, 'mend cluster.sasl (for PASSTHROUGH cluster.control.sasl), or the account at the broker'],
-  [/closed the connection/, 'a TLS port that is spoken to in plain text closes so, and a broker that wants a login or another certificate'],
-]
-const hintFor = (problem: string): string | null => HINTS.find(([pattern]) => pattern.test(problem))?.[1] ?? null
-
 class Report {
   readonly checks: LiveCheck[] = []
 
   /** Runs one step. @returns undefined when it failed */
-  async step<T>(check: string, work: () => Promise<readonly [T, string | null]>): Promise<T | undefined> {
+  async step<T>(check: string, work: () => Promise<readonly [T, string | null]>, hintFor = brokerHint): Promise<T | undefined> {
     try {
       const [value, seen] = await work()
       this.checks.push({ check, ok: true, seen, problem: null, hint: null })
       return value
     } catch (why) {
-      this.fail(check, plain(why as Error))
+      const problem = plain(why as Error)
+      this.fail(check, problem, hintFor(problem))
       return undefined
     }
   }
 
-  fail(check: string, problem: string, hint = hintFor(problem)): void {
+  fail(check: string, problem: string, hint: string | null): void {
     this.checks.push({ check, ok: false, seen: null, problem, hint })
   }
 }
@@ -91,13 +61,14 @@ export async function liveChecks(config: Config): Promise<LiveCheck[]> {
   const report = new Report()
   await checkCluster(config, report)
   for (const issuer of config.issuers) {
-    await report.step(`issuer ${issuer.alias}`, async () => {
+    const fetched = async () => {
       const keys = new IssuerKeys(issuer)
       await keys.start()
       keys.stop()
       if (!keys.status.usable) throw new Error(keys.status.lastError ?? 'its keys cannot be used')
-      return [null, 'its keys can be fetched']
-    })
+      return [null, 'its keys can be fetched'] as const
+    }
+    await report.step(`issuer ${issuer.alias}`, fetched, issuerHint)
   }
   await checkStore(config, report)
   return report.checks
@@ -236,14 +207,22 @@ async function checkStore(config: Config, report: Report): Promise<void> {
     if (!response.ok) throw new Error(`${url} answered ${response.status} ${body.message ?? ''}`.trim())
     return body
   }
-  const found = await report.step(`openfga store ${openfga.store}`, async () => [await ask(store), null] as const)
-  if (found === undefined) return
-  await report.step('openfga model', async () => {
-    if (openfga.model !== null) return [await ask(`${store}/authorization-models/${openfga.model}`), openfga.model]
-    const { authorization_models: models } = await ask(`${store}/authorization-models?page_size=1`)
-    if (models.length === 0) throw new Error('the store has no model: run topicgate policy init-store')
-    return [models, `${models[0].id}, the newest`]
-  })
+  const named = async () => {
+    const { id, name } = await ask(store)
+    if (id !== openfga.store) throw new Error(`${store} is not answered as by OpenFGA`)
+    return [id, name as string] as const
+  }
+  if ((await report.step(`openfga store ${openfga.store}`, named, storeHint)) === undefined) return
+  const fit = async () => {
+    const model =
+      openfga.model === null
+        ? (await ask(`${store}/authorization-models?page_size=1`)).authorization_models[0]
+        : (await ask(`${store}/authorization-models/${openfga.model}`)).authorization_model
+    if (model === undefined) throw new Error('the store has no model')
+    demandFit(model, model.id)
+    return [model, openfga.model ?? `${model.id}, the newest`] as const
+  }
+  await report.step('openfga model', fit, storeHint)
 }
 
 /** Waits for a socket's event, says what was seen, and closes it. */

@@ -63,7 +63,7 @@ export interface SaslStep {
   /** Reply and close wait this long; 0: at once. */
   readonly delayMs: number
   /** Close after the reply, counted under this cause; null: the connection goes on. */
-  readonly close: null | 'login refused' | 'login undecided' | 'illegal SASL state' | 'session expired'
+  readonly close: null | 'login refused' | 'login undecided' | 'illegal SASL state' | 'sessionsExpired'
   /** A login or re-authentication that has just succeeded; also in `exchange.session`. */
   readonly session: SaslSession | null
   /** For the log: why it was refused or could not be decided. Never for the client. */
@@ -218,7 +218,7 @@ export class SaslExchange {
       this.#reauthAtMs = now
       return this.#handshake(frame, true)
     }
-    if (now >= this.session!.expiresAtMs) return this.#close(null, 'session expired')
+    if (now >= this.session!.expiresAtMs) return this.#close(null, 'sessionsExpired')
     const request = readRequest(frame, handshake ? 'mechanism' : 'authBytes')
     if (request === null) return this.#close(`API key ${apiKeyOf(frame)} version ${apiVersionOf(frame)}`)
     const errorCode = ILLEGAL_SASL_STATE

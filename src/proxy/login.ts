@@ -77,7 +77,7 @@ export class Login {
       case 'login undecided':
         session.count(Counter.loginsUndecided!)
         break
-      case 'session expired':
+      case 'sessionsExpired':
         session.count(Counter.sessionsExpired!)
         break
       case 'illegal SASL state':

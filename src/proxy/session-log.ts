@@ -20,7 +20,7 @@ const MAX_NAME = 512
 const NAMES = new Map(apis.map(api => [api.key, api.name]))
 
 /** How connections end when nothing is wrong. */
-const EXPECTED: ReadonlySet<string> = new Set(['client closed', 'drained', 'shut down', 'idle', 'session expired'])
+const EXPECTED: ReadonlySet<string> = new Set(['client closed', 'drained', 'shut down', 'idle', 'sessionsExpired'])
 
 type Verdict = AuditLine['verdict']
 interface Judged {

@@ -333,5 +333,5 @@ test('SaslAuthenticate after the session has ended closes without a word', async
 
   const step = await run(exchange, authenticate(message('alice')))
 
-  assert.deepEqual([step.reply, step.close], [null, 'session expired'])
+  assert.deepEqual([step.reply, step.close], [null, 'sessionsExpired'])
 })

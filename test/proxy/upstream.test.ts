@@ -272,6 +272,112 @@ describe('connections in their turn', () => {
   })
 })
 
+describe('a broker that takes so many new connections a second, and resets what exceeds them', () => {
+  const CLIENTS = 60
+  const PER_SECOND = 30
+  const DEADLINE_MS = 30_000
+
+  /** As Amazon MSK does. */
+  async function limited(answerOne: (frame: Buffer) => Buffer) {
+    const takenAtMs: number[] = []
+    let resets = 0
+    const broker = await fakeBroker(end => {
+      const nowMs = performance.now()
+      if (takenAtMs.filter(atMs => nowMs - atMs < 1000).length >= PER_SECOND) {
+        resets++
+        end.socket.resetAndDestroy()
+        return
+      }
+      takenAtMs.push(nowMs)
+      void answerAll(end, answerOne)
+    })
+    return { broker, takenAtMs, resets: () => resets }
+  }
+
+  /** Comes back as clients do, until it is served. */
+  async function servedInTheEnd(gate: FakeWorld, id: number): Promise<FakeClient> {
+    const endsAtMs = performance.now() + DEADLINE_MS
+    for (;;) {
+      const client = await FakeClient.connect(gate.port)
+      client.write(Buffer.concat([loginFrames(), request(0, 9, id)]))
+      const got = [await client.next(), await client.next(), await client.next()]
+      if (got[2] !== null) {
+        assert.equal(got[2]!.readInt32BE(4), id)
+        return client
+      }
+      assert.ok(performance.now() < endsAtMs, `client ${id} was not served`)
+      await sleep(50 + Math.random() * 50)
+    }
+  }
+
+  for (const [how, upstream, answerOne] of [
+    ['before the login', plainLogin(), (frame: Buffer) => answer(frame)],
+    ['where there is no login', plainUpstream, echo],
+  ] as const)
+    it(`serves all in the end, though the gate may dial faster: ${how}`, async () => {
+      const { broker, takenAtMs, resets } = await limited(answerOne)
+      const gate = await world(broker, { dialer: dialerOf(upstream, 1000) })
+
+      const clients = await Promise.all(Array.from({ length: CLIENTS }, (_, i) => servedInTheEnd(gate, i)))
+
+      assert.ok(resets() > 0, 'the broker has never turned one away')
+      assert.equal(takenAtMs.length, CLIENTS)
+      for (const [i, client] of clients.entries()) {
+        client.write(request(0, 9, 1000 + i))
+        assert.equal((await client.next())!.readInt32BE(4), 1000 + i)
+      }
+      assert.equal(gate.count('bugs'), 0)
+      assert.equal(gate.count('brokerLoginsRefused'), 0)
+    })
+})
+
+describe('a broker that has changed between a client’s ApiVersions and its login', () => {
+  const changed = (gate: FakeWorld, serves: (apiKey: number, apiVersion: number) => boolean) => {
+    const told = gate.gate.offer(1)!
+    Object.assign(gate.gate, { offer: () => ({ ...told, serves }) })
+  }
+  const asks = async (gate: FakeWorld) => {
+    const client = await FakeClient.connect(gate.port)
+    client.write(request(18, 0, 1))
+    assert.equal((await client.next())!.readInt32BE(4), 1)
+    return client
+  }
+
+  it('and offers less than the client was told: it is closed before its first request, and served when it comes back', async () => {
+    const broker = await fakeBroker(end => void answerAll(end, echo))
+    const gate = await world(broker, { dialer: dialerOf(plainUpstream, 1000) })
+    const client = await asks(gate)
+
+    changed(gate, (_, version) => version < 13)
+    client.write(Buffer.concat([loginFrames(), request(0, 9, 2)]))
+
+    assert.equal((await client.next())!.readInt32BE(4), -1)
+    assert.equal((await client.next())!.readInt32BE(4), -2)
+    assert.equal(await client.next(), null)
+    assert.equal(broker.connections.length, 0)
+    assert.deepEqual(gate.closedCauses, [{ cause: 'dial failed', detail: 'node 1 offers less than the client was told' }])
+    assert.equal(gate.count('dialFailed'), 1)
+
+    const now = { ...gate.gate.offer(1)!, ranges: new Map([[0, [3, 12]]]) }
+    Object.assign(gate.gate, { offer: () => now })
+    const again = await loggedIn(gate)
+    again.write(request(0, 9, 3))
+    assert.equal((await again.next())!.readInt32BE(4), 3)
+  })
+
+  it('and still offers all that the client was told: it is served', async () => {
+    const broker = await fakeBroker(end => void answerAll(end, echo))
+    const gate = await world(broker, { dialer: dialerOf(plainUpstream, 1000) })
+    const client = await asks(gate)
+
+    changed(gate, (apiKey, version) => apiKey === 0 && version >= 3 && version <= 13)
+    assert.equal(await client.login(), 0)
+    client.write(request(0, 9, 2))
+
+    assert.equal((await client.next())!.readInt32BE(4), 2)
+  })
+})
+
 describe('a broker that answers what wants no answer', () => {
   it('is not heard: its answer is dropped, whole or in pieces, and the others keep their order', async () => {
     const broker = await fakeBroker(async end => {

@@ -17,7 +17,7 @@ interface Told {
 }
 
 /**
- * A plan must ask all that it may come to need before it decides anything: a frame is judged twice at most (`Wait`).
+ * A plan must ask all that it may come to need before it decides anything: a frame waits twice at most, for what is there and for verdicts.
  * What is refused is noted, and told to the caller only by `tell`, when the outcome is final.
  */
 export class Judging {

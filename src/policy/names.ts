@@ -7,6 +7,9 @@ const SLAB_BYTES = 64 * 1024
 /** Names on the wire may be 32 KiB long: their number alone bounds nothing. */
 const MAX_BYTES = 64 * 1024 * 1024
 
+/** org.apache.kafka.common.internals.Topic.isValid. */
+export const isTopicName = (text: string): boolean => /^[a-zA-Z0-9._-]{1,249}$/.test(text) && text !== '.' && text !== '..'
+
 /** One resource name of one type. Two equal names of one generation are the same object. */
 export interface Name {
   readonly resource: Resource

@@ -2,15 +2,17 @@
 
 import { randomInt } from 'node:crypto'
 import { Resource } from '../policy/authorizer.ts'
-import type { Name, Names } from '../policy/names.ts'
+import { isTopicName, type Name, type Names } from '../policy/names.ts'
 import type { ClusterView } from '../policy/outcome.ts'
 import { i32 } from '../protocol/wire.ts'
 import type { NamedTopics, TopicFacts } from './cluster-state.ts'
 
 /** How long "no such id" is believed, and what was said of a name. */
 const BELIEVED_MS = 1000
-/** Ids, and names, that wait to be asked; more than that at once stay undecided. */
+/** Ids, and names, that wait to be asked: more ids than that at once stay undecided, of more names the list of topics says it. */
 const MAX_WANTED = 10_000
+/** What is kept of names: what a request of many names learns in one round must still be there after the next. */
+const MAX_NAMED = 4 * MAX_WANTED
 
 export interface ClusterOptions {
   readonly names: Names
@@ -44,7 +46,7 @@ export class Cluster implements ClusterView {
   readonly #wanted = new Set<string>()
   readonly #named = new Map<string, { readonly there: boolean; readonly untilMs: number }>()
   readonly #wantedNames = new Set<string>()
-  #learning: Promise<void> | null = null
+  #gathering: Promise<void> | null = null
 
   constructor(options: ClusterOptions) {
     this.#options = options
@@ -69,9 +71,11 @@ export class Cluster implements ClusterView {
     return this.#options.now?.() ?? performance.now()
   }
 
+  /** Together with all that is wanted in this turn of the loop. Whatever others want later keeps nobody waiting. */
   learn(): Promise<void> {
-    return (this.#learning ??= this.#learnWanted().finally(() => {
-      this.#learning = null
+    return (this.#gathering ??= Promise.resolve().then(() => {
+      this.#gathering = null
+      return this.#learnWanted()
     }))
   }
 
@@ -116,9 +120,11 @@ export class Cluster implements ClusterView {
 
   hasTopic(name: Name): boolean | undefined {
     if (this.#entryOf(name) !== undefined) return true
+    if (!isTopicName(name.text)) return false
     const said = this.#named.get(name.text)
     if (said !== undefined && this.#nowMs < said.untilMs) return said.there
-    if (this.#wantedNames.size < MAX_WANTED) this.#wantedNames.add(name.text)
+    if (this.#wantedNames.size >= MAX_WANTED) return false
+    this.#wantedNames.add(name.text)
     return undefined
   }
 
@@ -160,28 +166,32 @@ export class Cluster implements ClusterView {
   }
 
   async #learnWanted(): Promise<void> {
-    // What is wanted while an answer is on its way is asked before the promise of its asker resolves.
-    while (this.#wanted.size + this.#wantedNames.size > 0) {
-      const [ids, names] = [[...this.#wanted], [...this.#wantedNames]]
-      this.#wanted.clear()
-      this.#wantedNames.clear()
-      try {
-        const [facts, named] = await Promise.all([
-          ids.length > 0 ? this.#options.topicsOf(ids) : [],
-          names.length > 0 ? this.#options.topicsNamed(names) : [],
-        ])
-        this.learnFacts(facts)
-        this.#learnNamed(named)
-      } catch {
-        return
-      }
+    const [ids, names] = [[...this.#wanted], [...this.#wantedNames]]
+    this.#wanted.clear()
+    this.#wantedNames.clear()
+    try {
+      const [facts, named] = await Promise.all([
+        ids.length > 0 ? this.#options.topicsOf(ids) : [],
+        names.length > 0 ? this.#options.topicsNamed(names) : [],
+      ])
+      this.learnFacts(facts)
+      this.#learnNamed(named)
+    } catch {
+      // What got no answer stays unknown.
     }
   }
 
+  /** The oldest stand first: those that are over go, and some more when there are too many. */
   #learnNamed(named: NamedTopics): void {
-    if (this.#named.size + named.length > MAX_WANTED) this.#named.clear()
-    const untilMs = this.#nowMs + BELIEVED_MS
-    for (const [name, there] of named) this.#named.set(name, { there, untilMs })
+    const nowMs = this.#nowMs
+    for (const [name, there] of named) {
+      this.#named.delete(name)
+      this.#named.set(name, { there, untilMs: nowMs + BELIEVED_MS })
+    }
+    for (const [name, { untilMs }] of this.#named) {
+      if (untilMs > nowMs && this.#named.size <= MAX_NAMED) return
+      this.#named.delete(name)
+    }
   }
 
   #hash(bytes: Buffer, at: number): number {

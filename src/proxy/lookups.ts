@@ -3,7 +3,7 @@
 const MAX_KEYS_PER_REQUEST = 500
 const ANSWER_MS = 1000
 
-/** By key: an id or a name. */
+/** By key: an id or a name. All that is asked for while a question is out goes with the next. */
 export class Lookups<T> {
   readonly #ask: (keys: readonly string[]) => Promise<ReadonlyMap<string, T>>
   readonly #wanted = new Map<string, PromiseWithResolvers<T | undefined>>()
@@ -25,8 +25,10 @@ export class Lookups<T> {
       return wanted.promise
     })
     void this.#askWanted()
-    const found = await Promise.all(answers)
-    return keys.flatMap((key, i) => (found[i] === undefined ? [] : [[key, found[i]] as const]))
+    const found = new Map<string, T>()
+    keys.forEach((key, i) => void answers[i]!.then(value => value !== undefined && found.set(key, value)))
+    await inTime(Promise.all(answers))
+    return keys.flatMap(key => (found.has(key) ? [[key, found.get(key)!] as const] : []))
   }
 
   async #askWanted(): Promise<void> {
@@ -36,8 +38,9 @@ export class Lookups<T> {
     await new Promise(resolve => setImmediate(resolve))
     while (this.#wanted.size > 0) {
       const keys = [...this.#wanted.keys()].slice(0, MAX_KEYS_PER_REQUEST)
-      const found = await this.#inTime(keys)
-      for (const key of keys) {
+      const found = await inTime(this.#ask(keys).catch(() => null))
+      // A cluster that does not answer is not asked the rest: whoever wants it comes again.
+      for (const key of found === null ? [...this.#wanted.keys()] : keys) {
         const wanted = this.#wanted.get(key)!
         this.#wanted.delete(key)
         wanted.resolve(found?.get(key))
@@ -45,9 +48,15 @@ export class Lookups<T> {
     }
     this.#asking = false
   }
+}
 
-  #inTime(keys: readonly string[]): Promise<ReadonlyMap<string, T> | null> {
-    const asked = this.#ask(keys).catch(() => null)
-    return Promise.race([asked, new Promise<null>(resolve => setTimeout(resolve, ANSWER_MS, null).unref())])
+/** Null after a second. */
+async function inTime<A>(answer: Promise<A>): Promise<A | null> {
+  const late = Promise.withResolvers<null>()
+  const timer = setTimeout(late.resolve, ANSWER_MS, null).unref()
+  try {
+    return await Promise.race([answer, late.promise])
+  } finally {
+    clearTimeout(timer)
   }
 }

@@ -102,6 +102,50 @@ test('a name is asked for together with ids; what is said of it is believed for 
   assert.deepEqual(has('orders', 'made-beside', 'never'), [true, undefined, undefined])
 })
 
+test('what is no name of a topic is nobody asked for; a request of very many names is decided all the same', async () => {
+  const { cluster, names, asked } = world()
+  const named = (text: string) => names.text(Resource.Topic, text)
+  assert.deepEqual(
+    ['', '.', 'a b', 'x'.repeat(250)].map(text => cluster.hasTopic(named(text))),
+    [false, false, false, false],
+  )
+  await cluster.learn()
+  assert.deepEqual(asked, [])
+
+  const many = Array.from({ length: 10_500 }, (_, i) => named(`t${i}`))
+  const unknown = () => many.filter(name => cluster.hasTopic(name) === undefined).length
+  const rounds: number[] = []
+  for (let round = 0; round < 3; round++) {
+    rounds.push(unknown())
+    await cluster.learn()
+  }
+
+  assert.deepEqual(rounds, [10_000, 500, 0])
+})
+
+test('what others want meanwhile keeps nobody waiting', async () => {
+  const names = new Names()
+  const answers: PromiseWithResolvers<NamedTopics>[] = []
+  const topicsNamed = () => {
+    answers.push(Promise.withResolvers())
+    return answers.at(-1)!.promise
+  }
+  const cluster = new Cluster({ names, topicsOf: async () => [], topicsNamed })
+  const [first, second] = ['first', 'second'].map(name => names.text(Resource.Topic, name))
+  cluster.hasTopic(first!)
+  const learnt = cluster.learn()
+  await new Promise(resolve => setImmediate(resolve))
+  cluster.hasTopic(second!)
+  void cluster.learn()
+  await new Promise(resolve => setImmediate(resolve))
+  assert.equal(answers.length, 2)
+
+  answers[0]!.resolve([['first', true]])
+  await learnt
+
+  assert.deepEqual([cluster.hasTopic(first!), cluster.hasTopic(second!)], [true, undefined])
+})
+
 test('a topic that was not there counts as soon as a response names it', async () => {
   const { cluster, names } = world()
   const orders = names.text(Resource.Topic, 'orders')

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
 import type { ClusterState, TopicFacts } from '../../src/proxy/cluster-state.ts'
-import { backoffMs, Control } from '../../src/proxy/control.ts'
+import { Control } from '../../src/proxy/control.ts'
+import { backoffMs } from '../../src/proxy/waits.ts'
 import { AnsweringBroker, type Answers, clusterAnswers, offersEverything } from '../fakes/answering-broker.ts'
 import { plainUpstream } from '../fakes/upstream.ts'
 
@@ -163,6 +164,19 @@ test('names are asked together and never make a topic: there, not there, and not
   assert.equal(brokers[0]!.count(3), before + 1)
   brokers[0]!.answers = { ...brokers[0]!.answers, 3: () => null }
   assert.deepEqual(await it.topicsNamed(['orders']), [])
+})
+
+test('a cluster that does not answer keeps nobody waiting for longer than a second, however many names are asked for', async () => {
+  const brokers = await cluster(1)
+  const { control: it } = control([brokers[0]!.port])
+  await it.start()
+  brokers[0]!.answers = { ...brokers[0]!.answers, 3: () => new Promise(() => undefined) as never }
+  const before = performance.now()
+
+  const found = await it.topicsNamed(Array.from({ length: 2_000 }, (_, i) => `t${i}`))
+
+  assert.deepEqual(found, [])
+  assert.ok(performance.now() - before < 1_900, 'four requests would have taken four seconds')
 })
 
 test('a topic that is deleted is told once, as an id that names nothing', async () => {

@@ -100,8 +100,9 @@ class DeleteTopicsPlan implements Plan {
     const describe = judging.check(Operation.Describe, name)
     const remove = judging.check(Operation.Delete, name)
     if (describe === Verdict.Allowed && remove === Verdict.Allowed) return null
-    const there = describe === Verdict.Refused || judging.hasTopic(name)
-    if (isUnsure(everywhere, describe) || (describe === Verdict.Allowed && isUnsure(everywhere, remove)) || there === undefined) {
+    const unsure = isUnsure(everywhere, describe) || (describe === Verdict.Allowed && isUnsure(everywhere, remove))
+    const there = unsure || describe === Verdict.Refused || judging.hasTopic(name)
+    if (unsure || there === undefined) {
       judging.undecided(Operation.Delete, name)
       return UNSURE
     }

@@ -5,7 +5,7 @@ import { COORDINATOR_NOT_AVAILABLE, INVALID_REQUEST, TOPIC_AUTHORIZATION_FAILED 
 import { Operation, Resource, Verdict } from '../authorizer.ts'
 import { Edition } from '../edition.ts'
 import { Judging } from '../judging.ts'
-import type { Name } from '../names.ts'
+import { isTopicName, type Name } from '../names.ts'
 import { type Caller, type Outcome, PASS, type Plan } from '../outcome.ts'
 import { topicNames, worstOf } from './share-group-heartbeat.ts'
 
@@ -13,9 +13,6 @@ const STREAMS_INVALID_TOPOLOGY = 130
 
 /** org.apache.kafka.common.internals.Topic.isInternal. */
 const INTERNAL = new Set(['__consumer_offsets', '__transaction_state', '__share_group_state'])
-
-/** org.apache.kafka.common.internals.Topic.isValid. */
-const isTopicName = (text: string): boolean => /^[a-zA-Z0-9._-]{1,249}$/.test(text) && text !== '.' && text !== '..'
 
 export const streamsGroupHeartbeatPlan = (version: number): Plan => new StreamsGroupHeartbeatPlan(version)
 
@@ -43,7 +40,7 @@ class StreamsGroupHeartbeatPlan implements Plan {
     const judging = new Judging(caller, last)
     const topics = topicsOf(topology, caller)
     for (const name of topics.required) judging.check(Operation.Describe, name)
-    for (const name of topics.internal) mayMake(name, judging)
+    for (const name of topics.internal) judging.check(Operation.Create, name)
     const errorCode = judging.codeOf(Operation.Read, caller.names.text(Resource.Group, groupId), COORDINATOR_NOT_AVAILABLE)
     const told = errorCode === 0 ? judgeTopology(topics, judging) : { errorCode }
     if (judging.mustWait) return judging.wait()
@@ -81,23 +78,16 @@ function judgeTopology({ required, internal, patterned }: Topics, judging: Judgi
   if (described !== 0) return { errorCode: described }
   // GroupCoordinatorService.java throwIfStreamsGroupHeartbeatRequestIsUsingUnsupportedFeatures (4.4): a broker that comes to match them would match all topics.
   if (patterned) return { errorCode: INVALID_REQUEST, errorMessage: 'Regular expressions for source topics are not supported yet.' }
-  const missing = internal.filter(name => mayMake(name, judging) !== Verdict.Allowed)
-  const created = worstOf(missing.map(name => codeOfMaking(name, judging)))
+  // Whether a topic is there is asked, and told, only where all may be described.
+  const needed = internal.filter(name => judging.check(Operation.Create, name) !== Verdict.Allowed && judging.hasTopic(name) !== true)
+  const created = worstOf(needed.map(name => codeOfMaking(name, judging)))
   if (created !== TOPIC_AUTHORIZATION_FAILED) return created === 0 ? null : { errorCode: created }
-  const refused = missing.filter(name => mayMake(name, judging) === Verdict.Refused).map(name => name.text)
+  const refused = needed.filter(name => judging.check(Operation.Create, name) === Verdict.Refused).map(name => name.text)
   return { errorCode: created, errorMessage: `Unauthorized to CREATE on topics ${refused.join(', ')}.` }
 }
 
-/** Of a topic that is there nothing is made. */
-function mayMake(name: Name, judging: Judging): Verdict {
-  const create = judging.check(Operation.Create, name)
-  const there = create !== Verdict.Allowed && judging.hasTopic(name)
-  if (there === true) return Verdict.Allowed
-  return there === undefined ? Verdict.Undecided : create
-}
-
 function codeOfMaking(name: Name, judging: Judging): number {
-  if (mayMake(name, judging) === Verdict.Refused) return judging.codeOf(Operation.Create, name, COORDINATOR_NOT_AVAILABLE)
+  if (judging.hasTopic(name) === false) return judging.codeOf(Operation.Create, name, COORDINATOR_NOT_AVAILABLE)
   judging.undecided(Operation.Create, name)
   return COORDINATOR_NOT_AVAILABLE
 }

@@ -69,6 +69,8 @@ test('a topology: internal and invalid names, then DESCRIBE, then patterns, then
   assert.deepEqual(await told({ sourceTopics: ['in'], repartitionSourceTopics: [{ ...log, name: 'in' }] }), [0], 'it is there already')
   assert.deepEqual(await told(beside, [], { learnt: ['in'] }), [0], 'it was made beside the gate')
   assert.deepEqual(await told(beside, [], { unreachable: ['in'] }), [15, null], 'nobody knows')
+  const hidden = { stateChangelogTopics: [{ ...log, name: 'dark' }] }
+  assert.deepEqual(await told(hidden, [], { unreachable: ['dark'] }), [29, null], 'what may not be described is not asked about')
   assert.deepEqual(await told(beside, ['Create Topic:in'], { unreachable: ['in'] }), [0], 'it need not be known')
 })
 

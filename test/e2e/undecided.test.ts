@@ -53,14 +53,15 @@ const tried: readonly Fault[] = ['hang', 'unavailable', 'half', 'gone']
 
 for (const fault of tried) {
   test(`no client is told of a refusal while OpenFGA fails (${fault}), and all go on afterwards`, { timeout: 120_000 }, async t => {
+    const startMs = Date.now()
     const seen = await outage(faulty, fault, survivors, LASTS_MS)
     t.diagnostic(JSON.stringify(seen))
-    const audit = gate.audit()
+    // Of this fault: lines of the one before may be written late.
+    await gate.audited(({ verdict, time }) => verdict === 'undecided' && Date.parse(time) >= startMs)
     assert.deepEqual(
-      audit.filter(({ verdict }) => verdict === 'refused'),
+      gate.audit().filter(({ verdict }) => verdict === 'refused'),
       [],
     )
-    assert.ok(audit.some(({ verdict }) => verdict === 'undecided'))
   })
 }
 

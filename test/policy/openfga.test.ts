@@ -423,3 +423,28 @@ test('a worker that missed what main told it while it started asks for it', asyn
   assert.equal(await verdictOf(rights, Operation.Read, names.text(Resource.Topic, 'a1')), Verdict.Allowed)
   engine.stop()
 })
+
+test('what every batch leaves out is undecided, and the rest is what the store says', async t => {
+  const made = await storeOf()
+  const faulty = await startFaultyOpenFga(server.url)
+  const roles = ['reader', 'writer'].map(relation => ({ user: 'service:corp/app', relation, object: 'topic:main/news' }))
+  await made.client.write([], roles)
+  const { engine, worker, names } = await engineOn({ ...made, address: { url: faulty.url, token: null } }, document([]))
+  t.after(() => [engine.stop(), faulty.stop()])
+  const rights = worker.rights(somebody('app'), ORIGIN)
+  assert.equal(await verdict(rights, Operation.Read, names.text(Resource.Topic, 'other')), Verdict.Refused, 'what was given is known')
+  const news = names.text(Resource.Topic, 'news')
+  const { Read, Write, Create, Delete, Alter, Describe } = Operation
+  const { Allowed, Refused, Undecided } = Verdict
+  const found = () => [Read, Write, Create, Delete, Alter, Describe].map(operation => rights.check(operation, news))
+  // Others that were left out are answered when they are asked for again: Read is the second item of each batch.
+  faulty.set('half', 'batch-check')
+
+  assert.equal(rights.operations(news), -1)
+  await rights.settle()
+
+  assert.deepEqual(found(), [Undecided, Allowed, Refused, Refused, Refused, Allowed])
+  faulty.set('none')
+  await becomes(async () => (await verdict(rights, Read, news)) === Allowed, 5_000)
+  assert.deepEqual(found(), [Allowed, Allowed, Refused, Refused, Refused, Allowed])
+})

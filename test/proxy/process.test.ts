@@ -14,15 +14,18 @@ import { openLog } from '../../src/base/log.ts'
 import { readPolicyOf } from '../../src/policy/watch.ts'
 import { GateProcess } from '../../src/proxy/process.ts'
 import { AnsweringBroker, clusterAnswers } from '../fakes/answering-broker.ts'
+import { decodeResponse, encodeRequest, FakeClient } from '../fakes/client.ts'
 import { until } from '../fakes/until.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'topicgate-process-'))
 const TOPICS = { 'orders.created': '0123456789abcdef0123456789abcdef', 'payments.eu': 'fedcba9876543210fedcba9876543210' }
 const brokers: AnsweringBroker[] = []
 let issuer: DevIssuer
+let partner: DevIssuer
 let gate: GateProcess
 
-const granted = (topics: string) => `version: 1\ngrants:\n  - { id: all, to: service:orders, allow: produce, topics: [${topics}] }\n`
+const granted = (topics: string) =>
+  `version: 1\nissuer: corp\ngrants:\n  - { id: all, to: service:orders, allow: produce, topics: [${topics}] }\n`
 const produced = () => brokers.flatMap(b => b.asked.filter(a => a.apiKey === 0).flatMap(a => a.body.topicData.map((t: any) => t.name)))
 
 async function addBroker(): Promise<void> {
@@ -41,7 +44,7 @@ async function addBroker(): Promise<void> {
 }
 
 before(async () => {
-  issuer = await startDevIssuer()
+  ;[issuer, partner] = await Promise.all([startDevIssuer(), startDevIssuer()])
   await addBroker()
   const { issuer: url, audience, jwks } = issuer.settings('corp')
   writeFileSync(join(folder, 'policy.yaml'), granted('"orders.*"'))
@@ -50,8 +53,14 @@ before(async () => {
     stringify({
       version: 1,
       cluster: { name: 'main', bootstrap: [`127.0.0.1:${brokers[0]!.port}`] },
-      listeners: [{ name: 'clients', bind: '127.0.0.1:0', brokers: { ports: 'auto' } }],
-      issuers: [{ alias: 'corp', issuer: url, audience, jwks }],
+      listeners: [
+        { name: 'clients', bind: '127.0.0.1:0', brokers: { ports: 'auto' }, login: [{ oauthbearer: ['corp'] }] },
+        { name: 'partners', bind: '127.0.0.1:0', brokers: { ports: 'auto' }, login: [{ oauthbearer: ['partner'] }] },
+      ],
+      issuers: [
+        { alias: 'corp', issuer: url, audience, jwks },
+        { alias: 'partner', issuer: partner.issuer, audience, jwks: partner.jwksUrl },
+      ],
       audit: { to: ['file:audit.ndjson'] },
       policy: 'policy.yaml',
       workers: 1,
@@ -64,7 +73,7 @@ before(async () => {
 })
 after(async () => {
   await (gate as GateProcess | undefined)?.close()
-  await issuer.stop()
+  await Promise.all([issuer.stop(), partner.stop()])
   for (const broker of brokers) await broker.stop()
   rmSync(folder, { recursive: true })
 })
@@ -140,6 +149,33 @@ test('a token that does not verify is refused at login, and its text stands nowh
   assert.deepEqual(produced(), ['orders.created'], 'what the test before has sent')
   await producer.disconnect()
 })
+
+for (const { at, of, other } of [
+  { at: 'clients', of: 'corp', other: 'partners' },
+  { at: 'partners', of: 'partner', other: 'clients' },
+])
+  test(`a token of ${of}, which may log in at ${at}, is good there and refused at ${other}`, async () => {
+    const portOf = (listener: string) => gate.listeners.find(({ name }) => name === listener)!.port
+    const token = await (of === 'corp' ? issuer : partner).mint({ service: 'orders' })
+    const [served, refused] = [await FakeClient.connect(portOf(at)), await FakeClient.connect(portOf(other))]
+    const failures = gate.sum('loginsRefused')
+
+    assert.equal(await served.login(token), 0)
+    const answer = await served.ask(3, 12, { topics: [], allowAutoTopicCreation: false })
+    served.socket.destroy()
+    assert.equal(answer.clusterId, 'test-cluster')
+
+    refused.write(encodeRequest(17, 1, 1, { mechanism: 'OAUTHBEARER' }))
+    assert.equal(decodeResponse(17, 1, (await refused.next())!).errorCode, 0)
+    const challenge = await refused.ask(36, 2, { authBytes: Buffer.from(`n,,\x01auth=Bearer ${token}\x01\x01`) })
+    assert.deepEqual(JSON.parse(challenge.authBytes.toString()).status, 'invalid_token')
+    const said = await refused.ask(36, 2, { authBytes: Buffer.from('\x01') })
+    assert.equal(said.errorCode, 58)
+    assert.equal(await refused.next(), null)
+    assert.equal(gate.sum('loginsRefused'), failures + 1)
+    const wanted = (of === 'corp' ? partner : issuer).issuer
+    await until(() => readFileSync(join(folder, 'audit.ndjson'), 'utf8').includes(`this listener accepts ${wanted}"`))
+  })
 
 test('a broker that a response names has a port before the client is told of it', async () => {
   await addBroker()

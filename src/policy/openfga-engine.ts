@@ -7,7 +7,16 @@ import { OpenFgaAnswers } from './openfga-answers.ts'
 import { membershipTuples } from './openfga-asking.ts'
 import type { Change } from './openfga-client.ts'
 import { newestModel, OpenFgaStore } from './openfga-client.ts'
-import { demandFit, FOR_SUBSCRIPTIONS, isShipped, isUnfit, missingRelations, typesAside, UnfitStoreError } from './openfga-model.ts'
+import {
+  demandFit,
+  FOR_SUBSCRIPTIONS,
+  isShipped,
+  isUnfit,
+  missingRelations,
+  takenBy,
+  typesAside,
+  UnfitStoreError,
+} from './openfga-model.ts'
 import type { Answer, EngineMessage, Question } from './openfga-questions.ts'
 import type { PolicyDocument } from './policy-document.ts'
 import type { Snapshot } from './store-state.ts'
@@ -47,6 +56,8 @@ export class OpenFgaEngine {
   #snapshotText = ''
   #lastError: string | null = null
   #stopped = false
+  /** The last writing that nobody waits for. */
+  #writing: Promise<void> = Promise.resolve()
 
   constructor(settings: OpenFgaSettings, document: PolicyDocument, tell: (message: EngineMessage) => Promise<void>) {
     this.#settings = settings
@@ -87,9 +98,11 @@ export class OpenFgaEngine {
     demandFit(model, this.#model)
     if (!isShipped(model)) this.#objects = 'always'
     this.#state.passOver(typesAside(model))
+    const takes = takenBy(model)
     const missing = missingRelations(model, FOR_SUBSCRIPTIONS)
     if (missing.length > 0) this.#unfit = new UnfitStoreError(`the model ${this.#model} has no ${missing.join(', ')}`)
-    else this.#subscriptions = new Subscriptions(slow, settings.cluster, who => membershipTuples(whoOf(who), userOf(who), this.#state))
+    else
+      this.#subscriptions = new Subscriptions(slow, settings.cluster, who => membershipTuples(whoOf(who), userOf(who), this.#state, takes))
     if (settings.apply === 'auto') await applyGrants(slow, this.#document.grants, settings.cluster)
     const feed = new Feed(slow, changes => this.#take(changes))
     const all: Change[] = []
@@ -97,7 +110,7 @@ export class OpenFgaEngine {
     this.#state.apply(all)
     await feed.start()
     this.#feed = feed
-    this.#answers.ready(new OpenFgaStore(settings, store, this.#model, QUESTION_MS), feed, this.#objects)
+    this.#answers.ready(new OpenFgaStore(settings, store, this.#model, QUESTION_MS), feed, this.#objects, takes)
     this.#lastError = null
     await this.#publish()
     if (this.#stopped) feed.stop()
@@ -121,14 +134,36 @@ export class OpenFgaEngine {
     if (this.#answers.isReady) await this.#publish()
   }
 
-  /** What the store holds is known from its changes: to read it all could take longer than a right may outlive its grant. */
-  async #bring({ grants }: PolicyDocument): Promise<void> {
+  /**
+   * What the store holds is known from its changes: to read it all could take longer than a right may outlive its grant.
+   * But what was written in the last second, or without an answer, is not known yet, so afterwards it is read all the same.
+   */
+  async #bring(document: PolicyDocument): Promise<void> {
     const { cluster, store } = this.#settings
     const slow = new OpenFgaStore(this.#settings, store, this.#model!, READ_MS)
-    if (!this.#answers.isReady) return void (await applyGrants(slow, grants, cluster))
-    const { deletes, writes } = await changesFor(this.#state.tuples, grants, cluster)
+    await this.#writing
+    if (!this.#answers.isReady) return void (await applyGrants(slow, document.grants, cluster))
+    const { deletes, writes } = await changesFor(this.#state.grantTuples, document.grants, cluster)
     await slow.write(deletes, writes)
     await this.#take([...deletes.map(tuple => ({ tuple, deleted: true })), ...writes.map(tuple => ({ tuple, deleted: false }))])
+    void this.#mend(slow, document)
+  }
+
+  /** Reads the store, and writes what is not as the policy has it: again until it is done, or the policy is another. */
+  async #mend(store: OpenFgaStore, document: PolicyDocument): Promise<void> {
+    for (let done = false; !done; ) {
+      done = await this.#mendOnce(store, document).catch(() => false)
+      if (!done) await new Promise(resolve => setTimeout(resolve, RETRY_MS).unref())
+    }
+  }
+
+  async #mendOnce(store: OpenFgaStore, document: PolicyDocument): Promise<boolean> {
+    const { deletes, writes } = await changesFor(store.tuples(), document.grants, this.#settings.cluster)
+    if (this.#stopped || this.#document !== document) return true
+    const writing = store.write(deletes, writes)
+    this.#writing = writing.catch(() => undefined)
+    await writing
+    return true
   }
 
   status(): Record<string, unknown> {

@@ -17,8 +17,6 @@ export interface Snapshot {
   readonly coverage: readonly Coverage[]
   /** Objects to ask about; null: all. */
   readonly objects: ReadonlySet<string> | null
-  /** Namespaces that the store knows, as encoded. */
-  readonly namespaces: readonly string[]
   /** Some answer may hang on the client's address. */
   readonly readsAddress: boolean
 }
@@ -54,6 +52,8 @@ class Tally extends Map<string, number> {
 
 export class StoreState {
   readonly #tuples = new Map<string, Tuple>()
+  /** Those of them that grants are made of. */
+  readonly #ofGrants = new Map<string, Tuple>()
   readonly #grants = new Map<string, GrantState>()
   readonly #own = new Tally()
   readonly #mentioned = new Tally()
@@ -81,9 +81,9 @@ export class StoreState {
     return this.#tuples.size
   }
 
-  /** What is kept; all of grants is. */
-  get tuples(): Iterable<Tuple> {
-    return this.#tuples.values()
+  /** All tuples that grants are made of. */
+  get grantTuples(): Iterable<Tuple> {
+    return this.#ofGrants.values()
   }
 
   /** Prefixes too long for an object's name that no grant of the policy file says: nothing is had by them. */
@@ -180,17 +180,20 @@ export class StoreState {
     if (deleted ? before === undefined : before !== undefined && conditionText(before.condition) === conditionText(tuple.condition))
       return false
     if (before !== undefined) this.#take(before, -1)
-    if (deleted) this.#tuples.delete(key)
-    else {
-      this.#tuples.set(key, tuple)
-      this.#take(tuple, 1)
+    if (deleted) {
+      this.#tuples.delete(key)
+      this.#ofGrants.delete(key)
+      return true
     }
+    this.#tuples.set(key, tuple)
+    if (isOfGrant(tuple)) this.#ofGrants.set(key, tuple)
+    this.#take(tuple, 1)
     return true
   }
 
   /** Whether this is not kept, for there is too much: what it may hang on is counted, and never counted down. */
   #passesOver(tuple: Tuple, deleted: boolean): boolean {
-    const isEssential = /^(grant|cluster|namespace):/.test(tuple.object) || tuple.user.startsWith('grant:')
+    const isEssential = isOfGrant(tuple) || /^(cluster|namespace):/.test(tuple.object)
     if (isEssential || (deleted ? this.isWhole : this.#tuples.size < this.#max)) return false
     this.isWhole = false
     if (deleted) return true
@@ -203,7 +206,6 @@ export class StoreState {
     return {
       coverage: [...this.#grants].map(([id, grant]) => this.#coverage(id, grant)),
       objects: objects === 'never' ? new Set() : objects === 'always' || !this.isWhole ? null : new Set(this.#own.keys()),
-      namespaces: this.namespaces,
       readsAddress: this.hasConditions,
     }
   }
@@ -292,6 +294,8 @@ export class StoreState {
     return { resource, prefix: TYPES[resource].prefix === type, text, operations }
   }
 }
+
+const isOfGrant = ({ user, object }: Tuple): boolean => object.startsWith('grant:') || user.startsWith('grant:')
 
 /** Not as apply writes it: who holds it, and when, can only be asked. */
 function isIrregular({ grantees, holders }: GrantState): boolean {

@@ -85,6 +85,7 @@ export class TlsEntry {
    */
   #secured(socket: TLSSocket): void {
     const done = this.#doneOf(socket)
+    this.#shown.delete(socket)
     socket.on('error', () => undefined)
     setImmediate(() => {
       const verdict = socket.destroyed ? LOST : this.#judge(socket)

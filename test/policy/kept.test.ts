@@ -37,7 +37,7 @@ function world(more: Partial<Snapshot> = {}, document: PolicyDocument = DOCUMENT
     asked.push(question)
     return answer(question)
   }
-  const snapshot: Snapshot = { version: 1, coverage: [ORDERS], objects: new Set(), namespaces: [], readsAddress: false, ...more }
+  const snapshot: Snapshot = { version: 1, coverage: [ORDERS], objects: new Set(), readsAddress: false, ...more }
   const names = new Names()
   const worker = new OpenFga(document, snapshot, ask, { names, clock, cluster: 'main', maxStaleMs: STALE_MS })
   const serve = async (who = APP, from = HERE) => {

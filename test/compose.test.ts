@@ -4,12 +4,14 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { test } from 'node:test'
+import { delimiter, dirname, join } from 'node:path'
+import { type TestContext, test } from 'node:test'
 import { parse } from 'yaml'
 import { brokerProperties } from '../scripts/stack/kafka.ts'
 import { keycloakEnvironment, REALM } from '../scripts/stack/keycloak.ts'
+import { settings } from '../scripts/stack/openfga.ts'
 import { versions } from '../scripts/stack/versions.ts'
+import { sharedOpenFga } from './parts.ts'
 
 const root = join(import.meta.dirname, '..')
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
@@ -54,6 +56,19 @@ test('Keycloak has the same administrator and imports the same realm', () => {
   assert.ok(keycloak.volumes.includes('./docker/keycloak/realm.json:/opt/keycloak/data/import/realm.json:ro'))
 })
 
+test('OpenFGA is set up as the scripts set it up', () => {
+  const flags = Object.entries(openfga.environment).map(([variable, value]) => [
+    variable
+      .replace(/^OPENFGA_/, '')
+      .toLowerCase()
+      .replaceAll('_', '-'),
+    value,
+  ])
+  // Its lines are for people here, and for programs there.
+  const { 'log-format': _, ...ours } = settings
+  assert.deepEqual(Object.fromEntries(flags), ours)
+})
+
 test('TopicGate looks for its neighbours where they are', () => {
   const [issuer] = config.issuers
   assert.equal(issuer.issuer, `${keycloak.environment.KC_HOSTNAME}/realms/${REALM}`)
@@ -80,9 +95,25 @@ test('the store is where TopicGate reads its id', () => {
   assert.ok(topicgate.volumes.includes(`store:${folder}:ro`))
 })
 
+test('init-store.sh makes a store with the model, and leaves its id where TopicGate reads it', async t => {
+  const openFga = await sharedOpenFga()
+  const folder = temporary(t)
+  const script = read('docker/topicgate/init-store.sh')
+  const here: Readonly<Record<string, string>> = { 'http://openfga:8080': openFga.url, '/run/topicgate': folder, '/tmp': folder }
+  writeFileSync(join(folder, 'topicgate'), `#!/bin/sh\nexec node ${join(root, 'src', 'main.ts')} "$@"\n`, { mode: 0o755 })
+  const PATH = [folder, dirname(process.execPath), process.env['PATH']].join(delimiter)
+
+  const replaced = script.replaceAll(new RegExp(Object.keys(here).join('|'), 'g'), found => here[found]!)
+  execFileSync('sh', ['-c', replaced], { stdio: 'pipe', env: { ...process.env, PATH } })
+
+  const store = readFileSync(join(folder, 'store'), 'utf8').trim()
+  assert.equal((await openFga.call('GET', `/stores/${store}`)).name, 'topicgate')
+  assert.equal((await openFga.call('GET', `/stores/${store}/authorization-models`)).authorization_models.length, 1)
+  assert.ok(script.includes(`--url ${config.authorizer.openfga.url} `))
+})
+
 test('validate accepts the files of TopicGate, once there is a store', t => {
-  const folder = mkdtempSync(join(tmpdir(), 'topicgate-compose-'))
-  t.after(() => rmSync(folder, { recursive: true }))
+  const folder = temporary(t)
   cpSync(join(root, 'docker', 'topicgate'), folder, { recursive: true })
   const file = join(folder, 'topicgate.yaml')
   writeFileSync(join(folder, 'store'), '01J00000000000000000000000')
@@ -103,3 +134,9 @@ test('the Go modules are at the pinned versions', () => {
   assert.equal(modules('test/fakes/kfake/go.mod')['github.com/twmb/franz-go/pkg/kfake'], versions.clients.kfake)
   assert.match(read('test/e2e/clients/sarama/go.mod'), new RegExp(`^require github.com/IBM/sarama v${versions.clients.sarama}$`, 'm'))
 })
+
+function temporary(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'topicgate-compose-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  return folder
+}

@@ -28,6 +28,9 @@ const modules = join(import.meta.dirname, 'openfga')
 const READY_TIMEOUT_MS = 60_000
 const TUPLES_PER_WRITE = 100
 
+/** Flags that do not depend on where it runs; docker-compose.yml gives them by its environment. */
+export const settings = { 'playground-enabled': 'false', 'log-format': 'json', 'log-level': 'warn' }
+
 /** Where OpenFGA keeps its stores. */
 export type Datastore = 'memory' | 'sqlite' | 'postgres'
 
@@ -94,8 +97,8 @@ async function launch(
   engine: readonly string[],
 ): Promise<{ part: Part; url: string }> {
   const addresses = ['--http-addr', `127.0.0.1:${http}`, '--grpc-addr', `127.0.0.1:${grpc}`, '--metrics-addr', `127.0.0.1:${metrics}`]
-  const quiet = ['--playground-enabled=false', '--log-format', 'json', '--log-level', 'warn']
-  const part = startPart('openfga', binary, ['run', ...engine, ...addresses, ...quiet], { folder })
+  const flags = Object.entries(settings).map(([name, value]) => `--${name}=${value}`)
+  const part = startPart('openfga', binary, ['run', ...engine, ...addresses, ...flags], { folder })
   const url = `http://127.0.0.1:${http}`
   try {
     await untilReady(part, async () => (await fetch(`${url}/healthz`)).ok, READY_TIMEOUT_MS)

@@ -17,6 +17,8 @@ export interface CertificateOptions {
   readonly names?: readonly string[]
   /** Over since 2020. */
   readonly expired?: boolean
+  /** It may sign others: `authorityOf` does so in its name. */
+  readonly signs?: boolean
 }
 
 export interface Authority {
@@ -32,20 +34,30 @@ const EC = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes
 export async function makeAuthority(folder: string, name = 'authority'): Promise<Authority> {
   const ca = join(folder, `${name}.pem`)
   const caKey = join(folder, `${name}.key`)
-  const config = join(folder, `${name}.cnf`)
   await run('openssl', ['req', '-x509', ...EC, '-keyout', caKey, '-out', ca, '-days', '30', '-subj', `/CN=${name}`])
+  return authorityOf(folder, name)
+}
+
+/** Signs with the certificate and key of this name that lie in `folder`. */
+export function authorityOf(folder: string, name: string): Authority {
+  const ca = join(folder, `${name}.pem`)
+  const caKey = join(folder, `${name}.key`)
+  const config = join(folder, `${name}.cnf`)
   writeFileSync(join(folder, `${name}.index`), '')
   writeFileSync(config, ledger(folder, name))
   let serial = 1
   return {
     ca,
-    async issue(subject, { names = [], expired = false } = {}) {
+    async issue(subject, { names = [], expired = false, signs = false } = {}) {
       const key = join(folder, `${subject}.key`)
       const request = join(folder, `${subject}.csr`)
       const cert = join(folder, `${subject}.pem`)
       const extensions = join(folder, `${subject}.ext`)
       await run('openssl', ['req', '-new', ...EC, '-keyout', key, '-out', request, '-subj', `/CN=${subject}`])
-      writeFileSync(extensions, `basicConstraints=CA:FALSE\n${names.length > 0 ? `subjectAltName=${names.join(',')}\n` : ''}`)
+      writeFileSync(
+        extensions,
+        `basicConstraints=CA:${signs ? 'TRUE' : 'FALSE'}\n${names.length > 0 ? `subjectAltName=${names.join(',')}\n` : ''}`,
+      )
       writeFileSync(join(folder, `${name}.serial`), (16 + serial++).toString(16))
       const dates = expired ? ['-startdate', '20200101000000Z', '-enddate', '20200201000000Z'] : ['-days', '30']
       const signing = ['-config', config, '-batch', '-notext', '-cert', ca, '-keyfile', caKey, '-in', request, '-out', cert]

@@ -167,8 +167,7 @@ async function checkTls(report: Report, upstream: Upstream, at: Address, name: s
       })
       return [text, text] as const
     } catch (why) {
-      const dates = await upstream.explain(at, why as Error)
-      throw dates === null ? why : new Error(`${(why as Error).message} (${dates})`)
+      throw new Error(upstream.explain(why as Error))
     }
   })
   return seen !== undefined

@@ -116,7 +116,7 @@ export class BrokerSide {
     session.responses.socket = socket
     socket.on('drain', () => session.drained(Stop.BrokerFull))
     socket.on('end', () => session.brokerEnded('broker closed'))
-    socket.on('error', error => session.brokerEnded('broker lost', error.message))
+    socket.on('error', error => session.brokerEnded('broker lost', session.gate.dialer.upstream.explain(error)))
     socket.on('close', () => session.brokerEnded('broker closed'))
   }
 }

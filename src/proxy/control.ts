@@ -8,6 +8,7 @@ import { type BrokerOffer, type ClusterState, maxVersionOf, type NamedTopics, ty
 import { type Address, hello, type Known } from './hello.ts'
 import { Lookups } from './lookups.ts'
 import type { Upstream } from './upstream.ts'
+import { backoffMs } from './waits.ts'
 
 export interface ControlOptions {
   /** How brokers are reached and logged in to as the gate itself. */
@@ -39,13 +40,6 @@ const MAX_KNOWN_TOPICS = 1_000_000
 const LOOKS = 2
 const LOOK_SOON_MS = 100
 const LOOK_AGAIN_MS = 1000
-
-/**
- * How long until the next try: doubling from 250 ms to 10 s, with jitter so that many gates do not knock together;
- * from 2 s to 60 s after a login that was refused, since knocking on could lock an account.
- */
-export const backoffMs = (failures: number, random: number, refused = false): number =>
-  Math.min((refused ? 2_000 : 250) * 2 ** Math.min(failures - 1, 6), refused ? 60_000 : 10_000) * (0.5 + random / 2)
 
 interface Topic {
   readonly errorCode: number
@@ -254,8 +248,7 @@ export class Control {
         this.#use(await hello(upstream, at, { ...this.#options, login: true }))
         return
       } catch (e) {
-        const dates = await upstream.explain(at, e as Error)
-        const text = `${at.host}:${at.port}: ${(e as Error).message}${dates === null ? '' : ` (${dates})`}`
+        const text = `${at.host}:${at.port}: ${upstream.explain(e as Error)}`
         why = e instanceof LoginRefused ? new LoginRefused(text) : new Error(text)
         // Others of the cluster have the same accounts.
         if (e instanceof LoginRefused) throw why

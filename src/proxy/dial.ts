@@ -9,6 +9,7 @@ import type { Upstream } from './upstream.ts'
 
 /** For all of it, from the turn on. */
 const READY_MS = 10_000
+const CLOSED = 'the broker closed before it was ready'
 
 /** A connection that is ready for requests, or the reason why there is none. */
 export type Dialled =
@@ -126,16 +127,16 @@ class Dial implements Dialling {
   #connect(): void {
     const upstream = this.#upstream
     const { target } = this.#caller
-    this.#deadline = setTimeout(() => this.#away(`not ready within ${READY_MS} ms`), READY_MS)
+    this.#deadline = setTimeout(() => this.#away(new Error(`not ready within ${READY_MS} ms`)), READY_MS)
     if (upstream.logsIn) this.#handover = new Handover(target, frame => this.#answered(frame))
     const socket = upstream.connect(this.#broker, this.#handover ?? target)
     this.#socket = socket
     socket.once(upstream.secure ? 'secureConnect' : 'connect', () => this.#connected())
-    socket.once('error', (error: Error) => this.#away(error.message))
-    socket.once('end', () => this.#away('the broker closed before it was ready'))
+    socket.once('error', (error: Error) => this.#away(error))
+    socket.once('end', () => this.#away(new Error(CLOSED)))
     socket.once('close', () => {
       this.#queue.closed()
-      this.#away('the broker closed before it was ready')
+      this.#away(new Error(CLOSED))
     })
     this.#caller.connecting(socket)
   }
@@ -181,8 +182,9 @@ class Dial implements Dialling {
   }
 
   /** Nothing came about, and nothing will for others at this moment. */
-  #away(why: string): void {
+  #away(error: Error): void {
     if (this.#over) return
+    const why = this.#upstream.explain(error)
     // Who closes in the middle of a login may only not like the login.
     if (this.#login === null || !this.#upstream.passesThrough) this.#queue.away(why)
     this.#tell({ kind: 'failed', why, refused: false })

@@ -3,13 +3,14 @@
 import { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { isIP } from 'node:net'
-import { type ConnectionOptions, checkServerIdentity, connect as connectTls, createSecureContext, type SecureContext } from 'node:tls'
+import { type ConnectionOptions, checkServerIdentity, createSecureContext, type SecureContext } from 'node:tls'
 import type { Credential } from '../auth/broker-login.ts'
 import type { OwnToken } from '../auth/own-token.ts'
 import type { BrokerSasl, ClusterTls, Secret } from '../base/config-cluster.ts'
 import { WatchedFiles } from '../base/watched-files.ts'
 import type { Address } from './hello.ts'
 import { connectTo, type ReadTarget } from './onread.ts'
+import { onWrongDates } from './refused-certificate.ts'
 
 export interface UpstreamOptions {
   readonly bootstrap: readonly Address[]
@@ -34,7 +35,11 @@ export class Upstream {
   readonly #options: UpstreamOptions
   readonly #files: WatchedFiles
   readonly #hosts: RegExp | null
+  /** By the error that they have caused. */
+  readonly #dates = new WeakMap<Error, string>()
   #context: SecureContext | null = null
+  /** Of the gate's own certificate. */
+  #endsAtMs = Number.POSITIVE_INFINITY
   #token: OwnToken | null = null
   #refused: string | null = null
 
@@ -74,7 +79,9 @@ export class Upstream {
   connect(address: Address, target: ReadTarget | null): Socket {
     const { tls } = this.#options
     if (tls === null) return connectTo(address, target)
-    return connectTo(address, target, this.#secure(tls, address.host))
+    const socket = connectTo(address, target, this.#secure(tls, address.host))
+    onWrongDates(socket, address, (error, dates) => this.#dates.set(error, dates))
+    return socket
   }
 
   /** What to log in with now; null: no login is asked for. @param token the client's own @throws when there is no token to be had */
@@ -93,15 +100,14 @@ export class Upstream {
     }
   }
 
-  /** The dates of a certificate that a failed connection was about, for a person to read; null: dates are not what is wrong. */
-  explain(address: Address, why: NodeJS.ErrnoException): Promise<string | null> {
-    const { tls } = this.#options
-    const own = tls === null || tls.cert === null ? null : new X509Certificate(this.#files.text(tls.cert))
-    if (own !== null && own.validToDate.getTime() < Date.now()) {
-      return Promise.resolve(`the gate's certificate ${tls!.cert} expired on ${own.validToDate.toISOString()}`)
-    }
-    if (tls === null || (why.code !== 'CERT_HAS_EXPIRED' && why.code !== 'CERT_NOT_YET_VALID')) return Promise.resolve(null)
-    return this.#lookAtDates(tls, address)
+  /** Why a broker could not be reached, for a person to read: with the dates of a certificate that is over. */
+  explain(why: Error): string {
+    // A name with several addresses fails with a code alone.
+    const said = why.message || String((why as NodeJS.ErrnoException).code)
+    const isOver = this.#endsAtMs < Date.now()
+    const own = isOver ? `the gate's certificate ${this.#options.tls!.cert} expired on ${new Date(this.#endsAtMs).toISOString()}` : null
+    const dates = own ?? this.#dates.get(why)
+    return dates === undefined ? said : `${said} (${dates})`
   }
 
   async #own(extensions: Readonly<Record<string, string>>): Promise<Credential> {
@@ -132,7 +138,10 @@ export class Upstream {
 
   #load(tls: ClusterTls): SecureContext {
     const text = (file: string | null) => (file === null ? undefined : this.#files.text(file))
-    return createSecureContext({ ca: text(tls.ca), cert: text(tls.cert), key: text(tls.key), minVersion: 'TLSv1.2' })
+    const [ca, cert, key] = [text(tls.ca), text(tls.cert), text(tls.key)]
+    const context = createSecureContext({ ca, cert, key, minVersion: 'TLSv1.2' })
+    if (cert !== undefined) this.#endsAtMs = new X509Certificate(cert).validToDate.getTime()
+    return context
   }
 
   #changed(): void {
@@ -144,23 +153,4 @@ export class Upstream {
       onChange?.(`cluster.tls: ${(why as Error).message}; what was read before stays in use`)
     }
   }
-
-  /** Only looks: not a byte of Kafka is sent over a connection whose certificate was not accepted. */
-  #lookAtDates(tls: ClusterTls, { host, port }: Address): Promise<string | null> {
-    return new Promise(resolve => {
-      const socket = connectTls({ ...this.#secure(tls, host), host, port, rejectUnauthorized: false })
-      const finish = (text: string | null) => {
-        resolve(text)
-        socket.destroy()
-      }
-      socket.setTimeout(5_000, () => finish(null))
-      socket.on('error', () => finish(null))
-      socket.on('secureConnect', () => {
-        const { valid_from, valid_to } = socket.getPeerCertificate()
-        finish(`the certificate of ${host}:${port} is valid from ${iso(valid_from)} to ${iso(valid_to)}`)
-      })
-    })
-  }
 }
-
-const iso = (date: string): string => new Date(date).toISOString()

@@ -7,9 +7,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import tls from 'node:tls'
-import { type Authority, type Certificate, makeAuthority } from '../../scripts/stack/certificates.ts'
+import { type Authority, authorityOf, type Certificate, makeAuthority } from '../../scripts/stack/certificates.ts'
 import type { ClusterTls } from '../../src/base/config-cluster.ts'
 import { Upstream } from '../../src/proxy/upstream.ts'
+import { FakeClient } from '../fakes/client.ts'
+import { fakeWorld } from '../fakes/gate.ts'
+import { dialerOf } from '../fakes/upstream.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'topicgate-'))
 const closing: (() => unknown)[] = [() => rmSync(folder, { recursive: true })]
@@ -37,7 +40,10 @@ async function server(options: tls.TlsOptions = {}) {
   })
   await new Promise<void>(resolve => it.listen(0, '127.0.0.1', resolve))
   closing.push(() => it.close())
-  return { seen, port: (it.address() as AddressInfo).port }
+  let connections = 0
+  it.on('connection', () => connections++)
+  it.on('tlsClientError', () => undefined)
+  return { seen, port: (it.address() as AddressInfo).port, accepted: () => connections }
 }
 
 function upstream(over: Partial<ClusterTls> = {}, onChange?: (problem: string | null) => void): Upstream {
@@ -56,6 +62,14 @@ function reach(from: Upstream, host: string, port: number): Promise<string> {
       socket.once('close', () => resolve('ok'))
       socket.resume()
     })
+  })
+}
+
+function failure(from: Upstream, host: string, port: number): Promise<Error> {
+  return new Promise((resolve, reject) => {
+    const socket = from.connect({ host, port }, null)
+    socket.once('error', resolve)
+    socket.once('secureConnect', () => reject(new Error('it was accepted')))
   })
 }
 
@@ -125,12 +139,53 @@ test('a certificate is taken up with its key; half of a pair changes nothing, an
 test('a certificate of the gate that is over is named with its date', async () => {
   const old = await authority.issue('old', { expired: true })
 
-  const text = await upstream({ cert: old.cert, key: old.key }).explain(
-    { host: 'localhost', port: 1 },
-    new Error('alert certificate expired'),
-  )
+  const text = upstream({ cert: old.cert, key: old.key }).explain(new Error('alert certificate expired'))
 
-  assert.equal(text, `the gate's certificate ${old.cert} expired on 2020-02-01T00:00:00.000Z`)
+  assert.equal(text, `alert certificate expired (the gate's certificate ${old.cert} expired on 2020-02-01T00:00:00.000Z)`)
+})
+
+const DATES = 'is valid from 2020-01-01T00:00:00.000Z to 2020-02-01T00:00:00.000Z'
+
+test('a certificate of a broker that is over is named with its dates, from the handshake that it failed', async () => {
+  const old = await authority.issue('old-broker', { expired: true, names: ['DNS:localhost'] })
+  const { port, accepted } = await server({ key: readFileSync(old.key), cert: readFileSync(old.cert) })
+  const from = upstream()
+
+  const error = await failure(from, 'localhost', port)
+
+  assert.equal(from.explain(error), `certificate has expired (the certificate of localhost:${port} ${DATES})`)
+  assert.equal(accepted(), 1)
+})
+
+test('a certificate between the broker and the authority is named when it is the one that is over', async () => {
+  const between = await authority.issue('between', { expired: true, signs: true })
+  const leaf = await authorityOf(folder, 'between').issue('leaf', { names: ['DNS:localhost'] })
+  const chain = `${readFileSync(leaf.cert, 'utf8')}\n${readFileSync(between.cert, 'utf8')}`
+  const { port } = await server({ key: readFileSync(leaf.key), cert: chain })
+  const from = upstream()
+
+  const error = await failure(from, 'localhost', port)
+
+  assert.equal(from.explain(error), `certificate has expired (the certificate of between, above that of localhost:${port}, ${DATES})`)
+})
+
+test('clients that are turned away for a broker’s certificate have its dates in their lines, and nothing is dialled for that', async () => {
+  const old = await authority.issue('old-broker', { expired: true, names: ['DNS:localhost'] })
+  const { port, accepted } = await server({ key: readFileSync(old.key), cert: readFileSync(old.cert) })
+  const world = await fakeWorld({ broker: { host: 'localhost', port }, dialer: dialerOf(upstream(), 1000) })
+  closing.push(() => world.close())
+
+  for (let i = 0; i < 5; i++) {
+    const client = await FakeClient.connect(world.port)
+    await client.login()
+    await client.closed
+  }
+
+  assert.equal(world.closedCauses.length, 5)
+  for (const { cause, detail } of world.closedCauses) {
+    assert.deepEqual([cause, detail], ['dial failed', `certificate has expired (the certificate of localhost:${port} ${DATES})`])
+  }
+  assert.ok(accepted() <= world.count('dialFailed'))
 })
 
 test('files that hold no certificate are refused at once', () => {

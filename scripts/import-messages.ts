@@ -1,4 +1,4 @@
-// Prints src/protocol/messages from the message definitions in a kafka-clients.jar; with --check it only says what differs.
+// Writes src/protocol/messages from the message definitions in a kafka-clients.jar, and says what differed; with --check it only says so.
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { messageTables } from './message-tables.ts'
@@ -28,6 +28,19 @@ export function differences(tables: Tables, oursByFile: Tables = onDisk()): stri
   return found
 }
 
+/** The files that a jar would write anew. */
+export const stale = (tables: Tables, oursByFile: Tables = onDisk()): string[] =>
+  [...tables].filter(([file, text]) => oursByFile.get(file) !== text).map(([file]) => file)
+
+/** The last line that is printed: what became of the tables. `index.ts` is none. */
+export function summary(tables: Tables, files: readonly string[], found: readonly string[], wrote: boolean): string {
+  const count = `${tables.size - 1} tables`
+  if (found.length === 0) return `${count}, no difference`
+  const what = wrote ? 'written to src/protocol/messages' : 'differ'
+  const done = files.length === 0 ? 'none of them changed' : `${what}: ${files.join(' ')}`
+  return `${count}, ${done}${wrote && files.length > 0 ? '; read `git diff`' : ''}`
+}
+
 /** Lines of `a` that `b` has not, or not as often. */
 function only(a: string, b: string): string[] {
   const left = new Map<string, number>()
@@ -48,7 +61,10 @@ if (import.meta.main) {
   }
   const tables = messageTables(jar)
   const found = differences(tables)
+  const files = stale(tables)
+  const check = args.includes('--check')
   for (const line of found) console.log(line)
-  if (args.includes('--check')) process.exitCode = found.length === 0 ? 0 : 1
-  else for (const [file, text] of tables) writeFileSync(new URL(file, FOLDER), text)
+  if (check) process.exitCode = found.length === 0 ? 0 : 1
+  else for (const file of files) writeFileSync(new URL(file, FOLDER), tables.get(file)!)
+  console.log(summary(tables, files, found, !check))
 }

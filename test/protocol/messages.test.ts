@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { differences } from '../../scripts/import-messages.ts'
+import { differences, stale, summary } from '../../scripts/import-messages.ts'
 import { messageTables } from '../../scripts/message-tables.ts'
 import { kafkaLibs, toolLibs } from '../../scripts/stack/jars.ts'
 import { versions } from '../../scripts/stack/versions.ts'
@@ -28,6 +28,19 @@ test('a table that lacks a field, a version or an API, or has a field too many, 
   assert.match(found, /NOT IN KAFKA, but in 03-metadata.ts: topicId/)
   assert.match(found, /MISSING 95-later.ts/)
   assert.match(found, /MISSING in 12-heartbeat.ts: .*'0-5'/)
+})
+
+test('whoever imports tables is told what was written, and that nothing was', async () => {
+  const tables = messageTables(join(await kafkaLibs(), `kafka-clients-${versions.kafka.broker}.jar`))
+  const told = (wrote: boolean) => summary(tables, stale(tables), differences(tables), wrote)
+  const count = `${allApis.length} tables`
+
+  assert.equal(told(true), `${count}, no difference`)
+  tables.set('12-heartbeat.ts', '')
+  assert.equal(told(true), `${count}, written to src/protocol/messages: 12-heartbeat.ts; read \`git diff\``)
+  assert.equal(told(false), `${count}, differ: 12-heartbeat.ts`)
+  const ours = new Map(tables).set('96-gone.ts', '')
+  assert.equal(summary(tables, stale(tables, ours), differences(tables, ours), true), `${count}, none of them changed`)
 })
 
 test('to tables of an older Kafka, everything that came after is named: APIs, versions and fields', async () => {

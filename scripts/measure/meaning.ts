@@ -1,15 +1,11 @@
-// Whether policies mean one thing: thousands of random ones, embedded, behind OpenFGA, and as plain checks of any program; and a million names as objects.
+// Whether policies mean one thing: thousands of random ones, embedded, behind OpenFGA, and as plain checks of any program.
 
-import { createHash } from 'node:crypto'
 import fc from 'fast-check'
-import { Resource } from '../../src/policy/authorizer.ts'
-import { nameObject } from '../../src/policy/encode.ts'
 import { OpenFgaStore } from '../../src/policy/openfga-client.ts'
 import { shippedModel } from '../../src/policy/openfga-model.ts'
 import { sharedOpenFga } from '../../test/parts.ts'
 import { moments, policy, principal, question } from '../../test/policy/arbitrary.ts'
 import { compareMeanings } from '../../test/policy/meaning.ts'
-import { names } from '../../test/policy/odd-names.ts'
 
 const option = (name: string, otherwise: number): number => {
   const at = process.argv.indexOf(`--${name}`)
@@ -34,7 +30,7 @@ export async function measure(): Promise<Record<string, unknown>> {
   const sum: Sum = { policies: 0, questions: 0, allowed: 0 }
   await Promise.all(Array.from({ length: LANES }, (_, lane) => meanings(Math.ceil(policies / LANES), seed + lane, sum)))
   const seconds = Math.round((performance.now() - startMs) / 1_000)
-  return { seed, ...sum, differences: 0, seconds, ...injective(option('names', 1_000_000), seed) }
+  return { seed, ...sum, differences: 0, seconds }
 }
 
 /** @throws at the first difference, with the seed that leads to it */
@@ -58,22 +54,4 @@ async function meanings(policies: number, seed: number, sum: Sum): Promise<void>
     }),
     { numRuns: policies, seed, endOnFailure: true, interruptAfterTimeLimit: option('minutes', 240) * 60_000 },
   )
-}
-
-/** No two names share an object, and none is more than a name: told by hashes, for a million texts would not fit. */
-function injective(count: number, seed: number): Record<string, number> {
-  const byObject = new Map<string, string>()
-  let collisions = 0
-  let unfit = 0
-  const startMs = performance.now()
-  for (const bytes of names(count, seed)) {
-    const object = nameObject('main', Resource.Topic, bytes)
-    if (!/^topic:main\/(?:[A-Za-z0-9._-]|\+[0-9A-F]{2})*$/.test(object) && !/^topic:main\/@[A-Za-z0-9_-]{43}$/.test(object)) unfit++
-    if (object.length > 256) unfit++
-    const key = createHash('sha1').update(object).digest('latin1')
-    const name = createHash('sha1').update(bytes).digest('latin1')
-    if ((byObject.get(key) ?? name) !== name) collisions++
-    byObject.set(key, name)
-  }
-  return { names: count, objects: byObject.size, collisions, unfit, namesSeconds: Math.round((performance.now() - startMs) / 1_000) }
 }

@@ -30,12 +30,13 @@ let own: Certificate
 let next: Certificate
 let old: Certificate
 let alice: Certificate
+let strangers: Authority
 let stranger: Certificate
 
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'topicgate-tls-'))
   authority = await makeAuthority(folder)
-  const strangers = await makeAuthority(folder, 'strangers')
+  strangers = await makeAuthority(folder, 'strangers')
   const names = ['DNS:localhost', 'IP:127.0.0.1', 'DNS:gate.example.com', 'DNS:*.gate.example.com']
   own = await authority.issue('own', { names })
   next = await authority.issue('next', { names })
@@ -71,6 +72,7 @@ async function meet({ clientAuth = 'none', sni, from, plain = false, handshakeMs
   for (const [file, source] of [
     ['cert.pem', own.cert],
     ['key.pem', own.key],
+    ['clients.pem', authority.ca],
   ] as const)
     copyFileSync(source, join(folder, file))
   const config: ListenerConfig = {
@@ -78,7 +80,12 @@ async function meet({ clientAuth = 'none', sni, from, plain = false, handshakeMs
     bind: { host: '127.0.0.1', port: 0 },
     tls: plain
       ? null
-      : { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem'), clientCa: clientAuth === 'none' ? null : authority.ca, clientAuth },
+      : {
+          cert: join(folder, 'cert.pem'),
+          key: join(folder, 'key.pem'),
+          clientCa: clientAuth === 'none' ? null : join(folder, 'clients.pem'),
+          clientAuth,
+        },
     advertise: { host: 'gate.example.com', port: null },
     brokers: sni === undefined ? 'auto' : { sni },
     clientAddress: from === undefined ? 'direct' : { proxyProtocol: from },
@@ -328,6 +335,33 @@ describe('client certificates', () => {
       { subject: 'CN=alice', thumbprint },
     ])
   })
+
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const)
+    it(`another authority is taken up when its file changes, and who has the former one’s comes in no more, with ${version}`, async () => {
+      const met = await meet({ clientAuth: 'required' })
+      const options = { maxVersion: version }
+      const before = await secured(met, { ...withCert(alice), ...options })
+      const socket = before.socket as tls.TLSSocket
+      // By 1.3 it comes behind the handshake.
+      const session = version === 'TLSv1.2' ? socket.getSession()! : await new Promise<Buffer>(resolve => socket.once('session', resolve))
+      assert.equal(await before.login(), 0)
+      const comesIn = async (certificate: Certificate, also: tls.ConnectionOptions = {}): Promise<boolean> => {
+        const client = await secured(met, { ...withCert(certificate), ...options, ...also }).catch(() => null)
+        const answered = (await client?.login().catch(() => null)) === 0
+        client?.socket.destroy()
+        return answered
+      }
+      assert.ok(await comesIn(alice, { session }))
+      assert.ok(!(await comesIn(stranger)))
+
+      copyFileSync(strangers.ca, join(folder, 'clients.pem'))
+      await until(() => comesIn(stranger))
+
+      assert.ok(!(await comesIn(alice)))
+      assert.ok(!(await comesIn(alice, { session })), 'an old TLS session still lets its client in')
+      before.write(request(0, 9, 5, Buffer.from('still')))
+      assert.equal((await before.next())!.readInt32BE(4), 5)
+    })
 
   it('optional: who has none is served without one, who has a bad one is not', async () => {
     const met = await meet({ clientAuth: 'optional' })

@@ -5,6 +5,7 @@ import { connect, isIP, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { IssuerKeys } from '../auth/issuer.ts'
 import type { Config } from '../base/config.ts'
+import { addressText } from '../base/config-address.ts'
 import type { BrokerSasl } from '../base/config-cluster.ts'
 import { demandFit } from '../policy/openfga-model.ts'
 import { offered } from '../policy/plan.ts'
@@ -129,7 +130,7 @@ async function checkToken(report: Report, { tokens }: OwnTokenSource): Promise<b
 
 /** From the name to what it offers. @returns undefined when a step failed */
 async function checkBroker(report: Report, upstream: Upstream, at: Address, login: boolean): Promise<Seen | undefined> {
-  const name = `${at.host}:${at.port}`
+  const name = addressText(at.host, at.port)
   if (isIP(at.host) === 0) {
     const found = await report.step(`dns ${at.host}`, async () => {
       const addresses = await lookup(at.host, { all: true })
@@ -144,7 +145,7 @@ async function checkBroker(report: Report, upstream: Upstream, at: Address, logi
 }
 
 function checkOffer(report: Report, upstream: Upstream, at: Address, step: string, login = true): Promise<Seen | undefined> {
-  return report.step(`${step} ${at.host}:${at.port}`, async () => {
+  return report.step(`${step} ${addressText(at.host, at.port)}`, async () => {
     const known = await hello(upstream, at, { clientId: 'topicgate-validate', timeoutMs: TIMEOUT_MS, login })
     const served = servedRanges(known.offer, offered)
     const missing = NEEDED.filter(api => !served.has(apis.find(({ name: n }) => n === api)!.key))

@@ -13,23 +13,26 @@ export type Answers = { [apiKey: number]: (request: any, version: number) => Ans
 export class AnsweringBroker {
   answers: Answers
   readonly asked: { readonly apiKey: number; readonly version: number; readonly body: any }[] = []
+  /** An address of this machine. */
+  readonly host: string
   port = 0
   readonly #server: net.Server
   readonly #open = new Set<net.Socket>()
 
-  private constructor(answers: Answers) {
+  private constructor(answers: Answers, host: string) {
     this.answers = answers
+    this.host = host
     this.#server = net.createServer(socket => this.#serve(socket))
   }
 
-  static async start(answers: Answers): Promise<AnsweringBroker> {
-    const broker = new AnsweringBroker(answers)
+  static async start(answers: Answers, host = '127.0.0.1'): Promise<AnsweringBroker> {
+    const broker = new AnsweringBroker(answers, host)
     await broker.listen(0)
     return broker
   }
 
   async listen(port: number): Promise<void> {
-    await new Promise<void>(resolve => this.#server.listen(port, '127.0.0.1', resolve))
+    await new Promise<void>(resolve => this.#server.listen(port, this.host, resolve))
     this.port = (this.#server.address() as net.AddressInfo).port
   }
 
@@ -126,7 +129,7 @@ export function clusterAnswers(brokers: () => readonly AnsweringBroker[], topics
     3: request => ({
       clusterId: 'test-cluster',
       controllerId: 1,
-      brokers: brokers().map((broker, i) => ({ nodeId: i + 1, host: '127.0.0.1', port: broker.port, rack: null })),
+      brokers: brokers().map(({ host, port }, i) => ({ nodeId: i + 1, host, port, rack: null })),
       topics: (request.topics ?? Object.keys(topics).map(name => ({ name }))).map((t: any) => topicOf(t.name ?? null, t.topicId)),
     }),
     32: request => ({

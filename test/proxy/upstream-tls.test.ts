@@ -136,6 +136,32 @@ test('a certificate is taken up with its key; half of a pair changes nothing, an
   assert.equal(told[1], null)
 })
 
+test('another authority is taken up when its file changes: brokers of the former one are refused from then on', async () => {
+  const next = await makeAuthority(folder, 'next-authority')
+  const theirs = await next.issue('next-broker', { names: ['DNS:localhost'] })
+  const [former, latter] = [await server(), await server({ key: readFileSync(theirs.key), cert: readFileSync(theirs.cert) })]
+  const ca = join(folder, 'used-ca.pem')
+  copyFileSync(authority.ca, ca)
+  let wake: (problem: string | null) => void = () => undefined
+  const from = upstream({ ca }, problem => wake(problem))
+  /** Replaces the file. @returns what is said of it */
+  const replaced = (text: string) =>
+    new Promise<string | null>(resolve => {
+      wake = resolve
+      writeFileSync(ca, text)
+    })
+  const both = async () => [await reach(from, 'localhost', former.port), await reach(from, 'localhost', latter.port)]
+  const [old, young] = [readFileSync(authority.ca, 'utf8'), readFileSync(next.ca, 'utf8')]
+  const UNKNOWN = 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'
+  assert.deepEqual(await both(), ['ok', UNKNOWN])
+
+  assert.equal(await replaced(old + young), null)
+  assert.deepEqual(await both(), ['ok', 'ok'])
+
+  assert.equal(await replaced(young), null)
+  assert.deepEqual(await both(), [UNKNOWN, 'ok'])
+})
+
 test('a certificate of the gate that is over is named with its date', async () => {
   const old = await authority.issue('old', { expired: true })
 

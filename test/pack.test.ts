@@ -35,7 +35,9 @@ test('the packed tarball installs and runs as compiled JavaScript', () => {
   const version = execFileSync(join(home, 'node_modules', '.bin', 'topicgate'), ['--version'], { encoding: 'utf8' })
 
   assert.equal(version.trim(), manifest.version)
-  assert.deepEqual(JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')).bin, { topicgate: 'dist/main.js' })
+  const { bin, engines } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
+  assert.deepEqual(bin, { topicgate: 'dist/main.js' })
+  assert.ok(readFileSync(join(installed, 'README.md'), 'utf8').includes(`needs Node ${engines.node.replace('>=', '≥ ')}.`))
   assert.equal(existsSync(join(installed, 'src')), false)
   assert.deepEqual(JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8')), manifest)
 })

@@ -17,6 +17,8 @@ export function say(line: string): void {
 }
 
 const LOCK_POLL_MS = 200
+/** Whoever waits for a part is told so often that it is still being got. */
+const STILL_MS = 10_000
 
 /**
  * The folder `key` below the stack home, made by `make` when it is not there yet.
@@ -32,10 +34,16 @@ export async function once(key: string, what: string, make: (folder: string) => 
     rmSync(draft, { recursive: true, force: true })
     mkdirSync(draft)
     const startedAtMs = performance.now()
+    const elapsed = (digits: number) => `${((performance.now() - startedAtMs) / 1000).toFixed(digits)} s`
     say(`${what}: getting it (once)`)
-    await make(draft)
+    const telling = setInterval(() => say(`${what}: ${elapsed(0)} so far`), STILL_MS)
+    try {
+      await make(draft)
+    } finally {
+      clearInterval(telling)
+    }
     renameSync(draft, folder)
-    say(`${what}: ready after ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s`)
+    say(`${what}: ready after ${elapsed(1)}`)
     return folder
   })
 }

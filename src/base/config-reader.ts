@@ -166,7 +166,7 @@ export class ConfigReader {
       loginTimeMs: durationMs(text?.loginTime ?? '10s'),
       sessionMaxMs: durationMs(text?.sessionMax ?? '1h'),
       inFlight: text?.inFlight ?? 256,
-      idleMs: durationMs(text?.idle ?? '10m'),
+      idleMs: durationMs(text?.idle ?? '9m'),
     }
     if (limits.heldBytes < 4 * limits.requestBytes) {
       this.#yaml.complain(['limits', 'heldBytes'], 'is less than four times requestBytes', 'a request of the largest size must find room')

@@ -68,7 +68,7 @@ test('the smallest file has the documented defaults, and cannot be changed', t =
     loginTimeMs: 10_000,
     sessionMaxMs: 3_600_000,
     inFlight: 256,
-    idleMs: 600_000,
+    idleMs: 540_000,
   })
   assert.deepEqual(config.authorizer, {
     engine: 'embedded',

@@ -10,7 +10,7 @@ import { answerOf, checksOf, contextOf, membershipTuples } from './openfga-askin
 import type { OpenFgaStore } from './openfga-client.ts'
 import type { OpenFgaSettings } from './openfga-engine.ts'
 import { OpenFgaLists } from './openfga-lists.ts'
-import { isUnfit } from './openfga-model.ts'
+import { isUnfit, type Takes } from './openfga-model.ts'
 import type { AskedName, GivenAnswer, NameAnswer, NamesAnswer } from './openfga-questions.ts'
 import { CLUSTER_ROLES, NO_ROLES, type Roles, rolesBy, withBrought } from './roles.ts'
 import type { Reach, StoreState } from './store-state.ts'
@@ -45,6 +45,7 @@ export class OpenFgaAnswers {
   #store: OpenFgaStore | null = null
   #feed: Feed | null = null
   #objects: OpenFgaSettings['objects'] = 'always'
+  #takes: Takes = () => false
   #drops = 0
   #allChangedMs = 0
 
@@ -57,10 +58,11 @@ export class OpenFgaAnswers {
   }
 
   /** The store has been read, and its changes are followed: it can be asked now. */
-  ready(store: OpenFgaStore, feed: Feed, objects: OpenFgaSettings['objects']): void {
+  ready(store: OpenFgaStore, feed: Feed, objects: OpenFgaSettings['objects'], takes: Takes): void {
     this.#store = store
     this.#feed = feed
     this.#objects = objects
+    this.#takes = takes
   }
 
   get isReady(): boolean {
@@ -97,7 +99,7 @@ export class OpenFgaAnswers {
     let flight = this.#flights.get(key)
     if (flight === undefined) {
       const user = userOf(who)
-      const contextual = membershipTuples(who, user, this.#state)
+      const contextual = membershipTuples(who, user, this.#state, this.#takes)
       const answer = this.#lane.run(() => this.#askGiven(key, user, contextual, address))
       flight = { user, answer }
       this.#flights.set(key, flight)
@@ -163,7 +165,7 @@ export class OpenFgaAnswers {
     const user = userOf(who)
     const askedMs = Date.now()
     const exact = this.#isExact(user)
-    const memberships = membershipTuples(who, user, this.#state)
+    const memberships = membershipTuples(who, user, this.#state, this.#takes)
     const context = contextOf(address, askedMs)
     const store = this.#store!
     const answers =

@@ -6,6 +6,7 @@ import { clusterObject, encode, nameObject, namespaceObject, prefixObject } from
 import type { Tuple } from './grant-tuples.ts'
 import { membershipsOf, type Who } from './memberships.ts'
 import type { Check } from './openfga-client.ts'
+import type { Takes } from './openfga-model.ts'
 import type { AskedName, NameAnswer } from './openfga-questions.ts'
 import type { OperationSet } from './operations.ts'
 import { namesOf, OPERATIONS } from './operations.ts'
@@ -49,10 +50,11 @@ function linksOf(resource: Resource, bytes: Uint8Array, object: string, { cluste
 }
 
 /** Those memberships by which anything can be had in this store. @throws when they are too many */
-export function membershipTuples(who: Who, user: string, state: StoreState): Tuple[] {
-  const all = membershipsOf(who).filter(({ object }) => state.mentions(object))
+export function membershipTuples(who: Who, user: string, state: StoreState, takes: Takes): Tuple[] {
+  const mentioned = membershipsOf(who).filter(({ object }) => state.mentions(object))
+  const all = mentioned.map(({ relation, object }) => ({ user, relation, object })).filter(takes)
   if (all.length > MEMBERSHIPS_MAX) throw new Error(`${who.id} has ${all.length} memberships that count, more than a question may carry`)
-  return all.map(({ relation, object }) => ({ user, relation, object }))
+  return all
 }
 
 /** What is asked of one name. */

@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Resource } from './authorizer.ts'
-import { TYPES } from './encode.ts'
+import { NAMED_RESOURCES, parseUser, TYPES } from './encode.ts'
+import type { Tuple } from './grant-tuples.ts'
 import { namesOf, SUPPORTED } from './operations.ts'
 
 /** The store is there, but is not one that the gate can judge by. */
@@ -20,11 +21,19 @@ export function shippedModel(): object {
   return JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', 'config', 'model.json'), 'utf8')) as object
 }
 
+/** Whose tuples a relation takes: objects of a type, or only those of a userset, everybody of the type, or under a condition. */
+interface UserType {
+  readonly type: string
+  readonly relation?: string
+  readonly wildcard?: object | null
+  readonly condition?: string
+}
+
 interface TypeDefinition {
   readonly type: string
   readonly relations?: Readonly<Record<string, unknown>>
   readonly metadata?: {
-    readonly relations?: Readonly<Record<string, { readonly directly_related_user_types?: readonly { readonly type: string }[] }>>
+    readonly relations?: Readonly<Record<string, { readonly directly_related_user_types?: readonly UserType[] }>>
   } | null
 }
 
@@ -40,28 +49,57 @@ export function isShipped(model: object): boolean {
   return sameJson({ type_definitions, conditions }, { type_definitions: given.type_definitions, conditions: given.conditions })
 }
 
-/** What `policy watch` and the admin API write besides, as `type#relation`. */
+/** What `policy watch` and the admin API write or send along besides, as `type#relation`, with the type of its users where that counts. */
 export const FOR_WATCH: readonly string[] = ['ledger#cluster', 'ledger#turn']
 export const FOR_SUBSCRIPTIONS: readonly string[] = [
   ...FOR_WATCH,
   ...['org', 'topic', 'group_id', 'subscriber', 'requester', 'approved_by', 'revoked_by', 'state', 'can_approve', 'can_view'].map(
     relation => `subscription#${relation}`,
   ),
+  ...['member', 'admin', 'auditor'].flatMap(relation => [`org#${relation}: [user]`, `org#${relation}: [service]`]),
 ]
 
+/** What every name that is asked about has as contextual tuples: OpenFGA would fail the whole question if it did not know them. */
+const LINKS: readonly string[] = NAMED_RESOURCES.flatMap(resource => {
+  const { own, prefix } = TYPES[resource]
+  return [`${own}#cluster: [cluster]`, `${own}#namespace: [namespace]`, `${own}#prefix: [${prefix}]`]
+})
+
 /**
- * Relations that the gate asks for and the model does not have, as `type#relation`.
- * @param also what is asked for besides
+ * What the gate asks for and sends along, and the model does not have: `type#relation`, `type#relation: [type of its users]`, `type …`.
+ * @param also what is needed besides
  */
 export function missingRelations(model: object, also: readonly string[] = []): string[] {
-  const types = new Map(((model as Model).type_definitions ?? []).map(({ type, relations }) => [type, relations ?? {}]))
-  const asked: [string, string][] = [['grant', 'grantee'], ['grant', 'holder'], ...also.map(one => one.split('#') as [string, string])]
+  const needed = ['grant#grantee', 'grant#holder', ...also]
   for (const resource of [Resource.Topic, Resource.Group, Resource.TransactionalId, Resource.Cluster]) {
     const type = resource === Resource.Cluster ? 'cluster' : TYPES[resource].own
-    asked.push([type, 'blocked'])
-    for (const operation of namesOf(SUPPORTED[resource])) asked.push([type, `can_${operation}`])
+    needed.push(`${type}#blocked`, ...namesOf(SUPPORTED[resource]).map(operation => `${type}#can_${operation}`))
   }
-  return asked.filter(([type, relation]) => !Object.hasOwn(types.get(type) ?? {}, relation)).map(pair => pair.join('#'))
+  const known = knownTo(model)
+  return [...needed, ...LINKS, 'type user', 'type service'].filter(one => !known.has(one))
+}
+
+/** In the words of `missingRelations`. */
+function knownTo(model: object): ReadonlySet<string> {
+  const known = new Set<string>()
+  for (const { type, relations, metadata } of (model as Model).type_definitions ?? []) {
+    known.add(`type ${type}`)
+    for (const relation of Object.keys(relations ?? {})) known.add(`${type}#${relation}`)
+    for (const [relation, { directly_related_user_types: users }] of Object.entries(metadata?.relations ?? {})) {
+      for (const user of users ?? []) if (isPlain(user)) known.add(`${type}#${relation}: [${user.type}]`)
+    }
+  }
+  return known
+}
+
+const isPlain = ({ relation, wildcard, condition }: UserType): boolean => !relation && !wildcard && !condition
+
+/** Whether OpenFGA takes a tuple of this kind along with a question; any other would fail the question, and nobody has anything by it. */
+export type Takes = (tuple: Tuple) => boolean
+
+export function takenBy(model: object): Takes {
+  const known = knownTo(model)
+  return ({ user, relation, object }) => known.has(`${parseUser(object).type}#${relation}: [${parseUser(user).type}]`)
 }
 
 /** @throws {UnfitStoreError} when the model lacks what the gate asks for */

@@ -91,7 +91,7 @@ function answersOf(store: Asked): OpenFgaAnswers {
   const settings = { cluster: 'main', url: '', store: '', model: null, token: null, objects: 'auto', apply: 'manual', ...cache } as const
   const answers = new OpenFgaAnswers(settings, new StoreState('main'), () => 1)
   const feed: Pick<Feed, 'healthy'> = { healthy: true }
-  answers.ready(store as OpenFgaStore, feed as Feed, 'auto')
+  answers.ready(store as OpenFgaStore, feed as Feed, 'auto', () => true)
   return answers
 }
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fga, modelJson } from '../../scripts/stack/openfga.ts'
-import { isShipped, missingRelations, shippedModel } from '../../src/policy/openfga-model.ts'
+import { FOR_SUBSCRIPTIONS, isShipped, missingRelations, shippedModel, takenBy } from '../../src/policy/openfga-model.ts'
 import { BRINGS, COMES_BY, NAMESPACE_ROLES, rolesBy, withBrought } from '../../src/policy/roles.ts'
 import { StoreState } from '../../src/policy/store-state.ts'
 import { sharedOpenFga } from '../parts.ts'
@@ -31,13 +31,71 @@ test('the model is known again when a server gives it back, and no other is take
   const { store, model } = await server.createStore('model-test', shippedModel())
   const { authorization_model: back } = await server.call('GET', `/stores/${store}/authorization-models/${model}`)
   assert.ok(isShipped(back))
-  assert.deepEqual(missingRelations(back), [])
+  assert.deepEqual(missingRelations(back, FOR_SUBSCRIPTIONS), [])
   const other = structuredClone(back)
   const topic = other.type_definitions.find(({ type }: { type: string }) => type === 'topic')
   topic.relations.can_read = topic.relations.can_write
   assert.ok(!isShipped(other))
   delete topic.relations.can_read
   assert.deepEqual(missingRelations(other), ['topic#can_read'])
+})
+
+test('what goes along with every name is found missing: a relation, the type of its users, and both kinds of principals', () => {
+  const without = (change: (definitions: any[]) => any[]) => {
+    const model = shippedModel() as { type_definitions: any[] }
+    return missingRelations({ ...model, type_definitions: change(model.type_definitions) })
+  }
+  const links = (change: (relations: any, type: string) => void) =>
+    without(definitions => {
+      for (const { type, metadata } of definitions) if (metadata?.relations.prefix) change(metadata.relations, type)
+      return definitions
+    })
+
+  assert.deepEqual(
+    without(definitions => {
+      const topic = definitions.find(({ type }) => type === 'topic')
+      for (const part of [topic.relations, topic.metadata.relations]) delete part.cluster
+      return definitions
+    }),
+    ['topic#cluster: [cluster]'],
+  )
+  assert.deepEqual(
+    links((relations, type) => {
+      if (type === 'consumer_group') relations.prefix.directly_related_user_types[0].type = 'topic_prefix'
+    }),
+    ['consumer_group#prefix: [group_prefix]'],
+  )
+  for (const unlike of [{ condition: 'in_force' }, { wildcard: {} }, { relation: 'parent' }]) {
+    const missing = links(relations => Object.assign(relations.namespace.directly_related_user_types[0], unlike))
+    assert.deepEqual(
+      missing,
+      ['topic', 'consumer_group', 'transactional_id'].map(type => `${type}#namespace: [namespace]`),
+    )
+  }
+  assert.deepEqual(
+    without(definitions => definitions.filter(({ type }) => type !== 'service')),
+    ['type service'],
+  )
+})
+
+test('of memberships only those are taken that the model knows, for that kind of principal and without a condition', () => {
+  const model = shippedModel() as { type_definitions: any[] }
+  const org = model.type_definitions.find(({ type }) => type === 'org')
+  for (const part of [org.relations, org.metadata.relations]) delete part.auditor
+  org.metadata.relations.admin.directly_related_user_types = [
+    { type: 'user', condition: '' },
+    { type: 'service', condition: 'not_expired' },
+  ]
+  const takes = takenBy(model)
+  const taken = (user: string) =>
+    ['org#member', 'org#admin', 'org#auditor', 'role#assignee', 'group#member', 'guild#member'].filter(one => {
+      const [type, relation] = one.split('#') as [string, string]
+      return takes({ user, relation, object: `${type}:corp/acme` })
+    })
+
+  assert.deepEqual(taken('user:corp/eve'), ['org#member', 'org#admin', 'role#assignee', 'group#member'])
+  assert.deepEqual(taken('service:corp/app'), ['org#member', 'role#assignee', 'group#member'])
+  assert.deepEqual(missingRelations(model, FOR_SUBSCRIPTIONS), ['org#admin: [service]', 'org#auditor: [user]', 'org#auditor: [service]'])
 })
 
 test('what roles of a namespace bring, and come by, are the formulas of the model', () => {

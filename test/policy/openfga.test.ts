@@ -1,10 +1,13 @@
 // The OpenFGA engine on a real store: equal to the embedded engine and to the store's own answers, and what it does when the store is gone.
 
 import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { mock, test } from 'node:test'
 import fc from 'fast-check'
 import type { OpenFga as OpenFgaServer } from '../../scripts/stack/openfga.ts'
-import { startOpenFga } from '../../scripts/stack/openfga.ts'
+import { modelJson, startOpenFga } from '../../scripts/stack/openfga.ts'
 import { applyGrants, changesFor } from '../../src/policy/apply.ts'
 import { Operation, Resource, Verdict } from '../../src/policy/authorizer.ts'
 import { nameObject } from '../../src/policy/encode.ts'
@@ -62,10 +65,17 @@ const document = (grants: readonly Partial<Grant>[]): PolicyDocument => ({
 })
 const topics = (text: string, operations = 1 << Operation.Read, prefix = true) => ({ resource: Resource.Topic, prefix, text, operations })
 
-async function storeOf(on: OpenFgaServer = server) {
-  const { store, model } = await on.createStore('openfga-test', shippedModel())
+async function storeOf(on: OpenFgaServer = server, authorizationModel = shippedModel()) {
+  const { store, model } = await on.createStore('openfga-test', authorizationModel)
   const address = { url: on.url, token: null }
   return { store, model, address, client: new OpenFgaStore(address, store, model, 5_000) }
+}
+
+/** A model made of the text of the one that is shipped. */
+async function modelLike(change: (text: string) => string): Promise<object> {
+  const file = join(mkdtempSync(join(tmpdir(), 'topicgate-')), 'model.fga')
+  writeFileSync(file, change(readFileSync(join(import.meta.dirname, '..', '..', 'config', 'model.fga'), 'utf8')))
+  return modelJson(file)
 }
 
 type Made = Awaited<ReturnType<typeof storeOf>>
@@ -390,6 +400,41 @@ test('principals that are asked for at once are one question', async () => {
   const answers = await Promise.all(Array.from({ length: 50 }, () => engine.ask({ kind: 'given', who, address: '' })))
   assert.equal(new Set(answers).size, 1)
   engine.stop()
+})
+
+test('a membership that the store’s own model does not know is left out of the question, and the others count', async t => {
+  const noAuditors = await modelLike(text =>
+    text
+      .replace(/ {4}define auditor: .*\n/, '')
+      .replace(/ or auditor( from org)?/g, '')
+      .replace(/, org#auditor( with in_force)?/g, ''),
+  )
+  const made = await storeOf(server, noAuditors)
+  const judged = document([{ to: [{ kind: 'org', issuer: 'corp', name: 'acme' }], covers: [topics('a.')] }])
+  await applyGrants(made.client, judged.grants, CLUSTER)
+  const { engine, worker, names } = await engineOn(made, judged)
+  t.after(() => engine.stop())
+  const reads = (organizations: Record<string, string[]>) =>
+    verdictOf(worker.rights(somebody('app', { organizations }), ORIGIN), Operation.Read, names.text(Resource.Topic, 'a.b'))
+
+  assert.equal(await reads({ acme: ['auditor'] }), Verdict.Allowed)
+  assert.equal(await reads({ other: ['auditor'] }), Verdict.Refused)
+  assert.equal(engine.status()['objects'], 'always')
+  assert.throws(() => engine.subscriptions, /has no org#auditor: \[user\], org#auditor: \[service\]/)
+})
+
+test('a store whose model does not know what goes along with every topic is refused when it is opened', async () => {
+  const noCluster = await modelLike(text =>
+    text.replace(/^type topic\n[\s\S]*?(?=\n# -)/m, topic =>
+      topic.replace(/ {4}define cluster: .*\n/, '').replace(/ or \w+ from cluster|\w+ from cluster or /g, ''),
+    ),
+  )
+  const made = await storeOf(server, noCluster)
+
+  await assert.rejects(engineOn(made, document([])), {
+    code: 'ERR_UNFIT_STORE',
+    message: `the model ${made.model} has no topic#cluster: [cluster]`,
+  })
 })
 
 test('a worker that missed what main told it while it started asks for it', async () => {

@@ -37,7 +37,10 @@ export async function measure(): Promise<Record<string, unknown>> {
     figures[engine] = { rounds: ROUNDS, medianMs: Math.round(delaysMs[ROUNDS >> 1]), worstMs: Math.round(delaysMs.at(-1)!) }
     await gate.stop()
     for (const kind of ['fetch sessions', 'share sessions', 'transactions'] as const) {
-      figures[`${engine}, ${kind}`] = await revocations(kind, engine, kafka, issuer, `measured-${engine}-${kind.replace(' ', '-')}`)
+      for (const place of engine === 'openfga' ? (['file', 'store'] as const) : (['file'] as const)) {
+        const stem = `measured-${engine}-${place}-${kind.replace(' ', '-')}`
+        figures[`${engine}, ${place}, ${kind}`] = await revocations(kind, engine, kafka, issuer, stem, place)
+      }
     }
   }
   await Promise.all([driver.stop(), producer.disconnect(), issuer.stop()])

@@ -18,10 +18,12 @@ before(async () => {
 })
 after(() => issuer?.stop())
 
-for (const engine of engineNames) {
+const places = [...engineNames.map(engine => [engine, 'file'] as const), ['openfga', 'store'] as const]
+
+for (const [engine, place] of places) {
   for (const kind of ['fetch sessions', 'share sessions', 'transactions'] as const) {
-    test(`${engine}: data stops within two seconds in ${kind}`, async t => {
-      const { maxMs, revocations: count } = await revocations(kind, engine, kafka, issuer, uniqueName('held'), 10)
+    test(`${engine}: data stops within two seconds in ${kind} when the right is taken from the ${place}`, async t => {
+      const { maxMs, revocations: count } = await revocations(kind, engine, kafka, issuer, uniqueName('held'), place, 10)
 
       t.diagnostic(`${count} revocations, at most ${maxMs} ms`)
       assert.ok(maxMs <= GONE_WITHIN_MS, `data came ${maxMs} ms after the right was gone`)

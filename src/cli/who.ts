@@ -12,6 +12,7 @@ import { type PrincipalOptions, subjectPrincipal, withMemberships } from './prin
 interface Options extends PolicyOptions {
   readonly at?: string
   readonly address?: string
+  readonly listener?: string
   readonly json?: boolean
 }
 
@@ -31,6 +32,7 @@ const withMoment = (command: Command): Command =>
   command
     .option('--at <time>', 'as of then; default: now')
     .option('--address <ip>', 'as seen from this address')
+    .option('--listener <name>', 'as seen by this listener')
     .option('--json', 'print a list')
 
 async function whoCan(op: string, resource: string, options: Options): Promise<void> {
@@ -46,7 +48,7 @@ async function whoCan(op: string, resource: string, options: Options): Promise<v
   const nowMs = timeOption(options.at) ?? Date.now()
   const deciding = await openDeciding(policy, nowMs)
   try {
-    const moment = { nowMs, address: options.address ?? '' }
+    const moment = { nowMs, address: options.address ?? '', listener: options.listener ?? '' }
     const { graph, judged } = deciding
     const grantees = graph?.grantees()
     const inStore = (grant: Coverage) => (grantees?.get(grant.id) ?? []).map(user => granteeOf(subjectWords(user)))
@@ -69,7 +71,7 @@ async function whatCan(text: string, options: Options & PrincipalOptions): Promi
   const nowMs = timeOption(options.at) ?? Date.now()
   const deciding = await openDeciding(policy, nowMs)
   try {
-    const origin = { listener: '', address: options.address ?? '' }
+    const origin = { listener: options.listener ?? '', address: options.address ?? '' }
     const given = await deciding.given(principal, origin)
     const rights = review.whatCan(deciding.judged, { principal, keys: keysOf(principal), ...origin }, given, nowMs)
     if (options.json) printJson(rights.map(({ kind, ...right }) => ({ kind: KIND_NAMES[kind], ...right })))

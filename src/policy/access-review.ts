@@ -3,12 +3,12 @@
 import type { Resource } from './authorizer.ts'
 import { Operation as Operations, Resource as Resources } from './authorizer.ts'
 import type { Asker } from './conditions.ts'
-import { bindingOf, expressionsOf, PARSED_EACH_TIME } from './conditions.ts'
+import { bindingOf, countsOn, expressionsOf, PARSED_EACH_TIME } from './conditions.ts'
 import { holdsAt } from './hours.ts'
 import type { OperationSet } from './operations.ts'
 import { EVERY_OPERATION, namesOf, SUPPORTED, setOf, withImplied } from './operations.ts'
-import { containsPattern, inForceText, overlaps, patternText, placeText } from './pattern-text.ts'
-import type { Cover, Coverage, Grant, InForce, Judged, Pattern, Question, Rule } from './policy-document.ts'
+import { containsPattern, inForceText, listenersText, overlaps, patternText, placeText } from './pattern-text.ts'
+import type { Cover, Coverage, Grant, InForce, Judged, Pattern, Question, Rule, Shadow } from './policy-document.ts'
 import { subjectText } from './subjects.ts'
 
 /** Now; not now, or never; or it hangs on what is not known here. */
@@ -50,10 +50,11 @@ export interface Right extends Omit<Holder, 'who' | 'issuer'> {
   readonly kind: Resource
 }
 
-/** From where and when a review asks. `address` '': not known. */
+/** From where and when a review asks. `address` or `listener` '': not known. */
 export interface Moment {
   readonly nowMs: number
   readonly address: string
+  readonly listener: string
 }
 
 /** @param granteesOf whom a grant is given to */
@@ -92,20 +93,20 @@ export function whoCan(
       }
     }
   }
-  for (const { id, patterns, untilMs, place } of judged.shadows) {
+  for (const shadow of judged.shadows) {
+    const { id, patterns, place } = shadow
     const pattern = patterns.find(one => containsPattern(one, asked))
     if (pattern === undefined) continue
-    const inForce = { sinceMs: null, untilMs, networks: null, hours: null }
     const base = { who: 'anyone', issuer: null, by: 'shadow' as const, id, at: placeText(place), operations: namesOf(operations) }
-    const now = stateOf(inForce, limits, operations, moment)
-    holders.push({ ...base, on: patternText(pattern), inForce: inForceText(inForce), now, limits, why: null, owner: null })
+    const now = stateOn(shadow, stateOf(endOf(shadow), limits, operations, moment), moment)
+    holders.push({ ...base, on: patternText(pattern), inForce: shadowText(shadow), now, limits, why: null, owner: null })
   }
   return holders
 }
 
 /** @param given ids of the grants that the principal was given */
 export function whatCan(judged: Judged, asker: Asker, given: ReadonlySet<string>, nowMs: number): Right[] {
-  const moment = { nowMs, address: asker.address }
+  const moment = { nowMs, address: asker.address, listener: asker.listener }
   const binding = judged.rules.filter(rule => bindingOf(rule, asker, nowMs, PARSED_EACH_TIME, null).binds)
   const rightOf = (cover: Cover, owner: InForce, base: Pick<Right, 'by' | 'id' | 'at' | 'why' | 'owner'>): Right[] => {
     const set = withImplied(cover.operations) & SUPPORTED[cover.resource]
@@ -126,10 +127,11 @@ export function whatCan(judged: Judged, asker: Asker, given: ReadonlySet<string>
       const base = { by: 'grant' as const, id: grant.id, at: grant.place && placeText(grant.place), why, owner }
       return grant.covers.flatMap(cover => rightOf(cover, grant, base))
     })
-  const shadows = judged.shadows.flatMap(({ id, patterns, untilMs, place }) => {
-    const base = { by: 'shadow' as const, id, at: placeText(place), why: null, owner: null }
-    const inForce = { sinceMs: null, untilMs, networks: null, hours: null }
-    return patterns.flatMap(pattern => rightOf({ ...pattern, operations: EVERY_OPERATION }, inForce, base))
+  const shadows = judged.shadows.flatMap(shadow => {
+    const base = { by: 'shadow' as const, id: shadow.id, at: placeText(shadow.place), why: null, owner: null }
+    return shadow.patterns
+      .flatMap(pattern => rightOf({ ...pattern, operations: EVERY_OPERATION }, endOf(shadow), base))
+      .map(right => ({ ...right, inForce: shadowText(shadow), now: stateOn(shadow, right.now, moment) }))
   })
   return [...rights, ...shadows]
 }
@@ -195,6 +197,19 @@ function stateOf(inForce: InForce, limits: readonly Limit[], set: OperationSet, 
   const taken = enforced.filter(({ binds }) => binds === '').flatMap(({ operations }) => operations)
   if (namesOf(set).every(operation => taken.includes(operation))) return 'no'
   return inNetwork === undefined || enforced.length > 0 ? 'depends' : 'yes'
+}
+
+const endOf = ({ untilMs }: Shadow): InForce => ({ sinceMs: null, untilMs, networks: null, hours: null })
+
+/** When a shadow counts, and where: `until …, on listener partners`. */
+const shadowText = (shadow: Shadow): string =>
+  `${inForceText(endOf(shadow))}${shadow.listeners === null ? '' : `, on ${listenersText(shadow.listeners)}`}`
+
+/** What a shadow gives, to who comes by one listener. */
+function stateOn(shadow: Shadow, state: State, { listener }: Moment): State {
+  const counts = countsOn(shadow, listener)
+  if (counts === false) return 'no'
+  return counts === undefined && state === 'yes' ? 'depends' : state
 }
 
 /** One of its expressions reads the operation or the name: of a whole pattern it cannot be said whether it binds. */

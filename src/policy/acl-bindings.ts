@@ -48,7 +48,8 @@ export type GranteesOf = (grant: Coverage) => readonly string[] | null
 
 /**
  * An ACL knows principals and addresses, and neither hours nor claims. What hangs on more than it can say stands under the name of the grant
- * or rule that says it (`Grant:night-shift`, `Rule:strong-login`): those whom it holds for, while it does. So nothing is listed that is not so.
+ * or rule that says it (`Grant:night-shift`, `Rule:strong-login`): those whom it holds for, while it does. What a shadow lets through on some
+ * listeners is for `Listener:partners`, whoever comes by it. So nothing is listed that is not so.
  */
 export function aclBindings({ grants, rules, shadows }: Judged, granteesOf: GranteesOf, nowMs: number): AclBinding[] {
   const found = new Map<string, AclBinding>()
@@ -64,10 +65,10 @@ export function aclBindings({ grants, rules, shadows }: Judged, granteesOf: Gran
     if (rule.shadowUntilMs !== null && nowMs < rule.shadowUntilMs) continue
     add(rule.denies, { ...boundBy(rule), permission: Permission.Deny })
   }
-  for (const { patterns, untilMs } of shadows) {
+  for (const { patterns, untilMs, listeners } of shadows) {
     if (nowMs >= untilMs) continue
     const covers = patterns.map(pattern => ({ ...pattern, operations: EVERY_OPERATION }))
-    add(covers, { principals: [ANYBODY], hosts: [ANY_HOST], permission: Permission.Allow })
+    add(covers, { principals: listeners?.map(name => `Listener:${name}`) ?? [ANYBODY], hosts: [ANY_HOST], permission: Permission.Allow })
   }
   return [...found.values()]
 }

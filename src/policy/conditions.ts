@@ -1,11 +1,11 @@
-// Whether a rule binds a principal now: `for`, `except`, `when`, `unless`, shadow. What cannot be known counts against the caller.
+// Whether a rule binds a principal now (`for`, `except`, `when`, `unless`, shadow), and a shadow counts. What cannot be known counts against the caller.
 
 import type { Principal } from '../auth/principal.ts'
 import { Networks } from '../base/networks.ts'
 import { type Action, Expression } from './expressions.ts'
 import type { Holds } from './hours.ts'
 import { anyAt } from './hours.ts'
-import type { Condition, Rule } from './policy-document.ts'
+import type { Condition, Rule, Shadow } from './policy-document.ts'
 import { matchesAny } from './subjects.ts'
 
 /** Who asks, and from where, as conditions see it. */
@@ -50,6 +50,12 @@ export function bindingOf(rule: Rule, asker: Asker, nowMs: number, parsed: Parse
     shadowed,
     untilMs: Math.min(when?.untilMs ?? none.untilMs, unless?.untilMs ?? none.untilMs, shadowed ? rule.shadowUntilMs! : none.untilMs),
   }
+}
+
+/** Whether a shadow counts for who comes by this listener; '': that is not known. */
+export function countsOn({ listeners }: Shadow, listener: string): Truth {
+  if (listeners === null) return true
+  return listener === '' ? undefined : listeners.includes(listener)
 }
 
 /** One part of a `when` or `unless`, and whether it is true now. */

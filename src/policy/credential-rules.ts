@@ -56,7 +56,7 @@ export const credentialRules: readonly Rule[] = [
     needs: 'DESCRIBE on the cluster',
     refused: NOT_ALLOWED,
     differs:
-      'answered by the gate: what grants, rules and shadows amount to, principals being User:, Service:, Group:, Role:, ClientRole:, Organization: and Issuer:, each with its issuer; what hangs on more than an ACL can say (hours, networks, claims, exceptions) is listed for Grant:<id> or Rule:<id>',
+      'answered by the gate: what grants, rules and shadows amount to, principals being User:, Service:, Group:, Role:, ClientRole:, Organization: and Issuer:, each with its issuer; what hangs on more than an ACL can say (hours, networks, claims, exceptions) is listed for Grant:<id> or Rule:<id>, and a shadow on some listeners for Listener:<name>',
   }),
 
   on(CreateAcls)

@@ -5,10 +5,10 @@ import { refusalOf } from './answers.ts'
 import type { Operation, Reason } from './authorizer.ts'
 import { Operation as Operations, Resource, Verdict } from './authorizer.ts'
 import type { Asker } from './conditions.ts'
-import { PARSED_EACH_TIME, partsOf } from './conditions.ts'
+import { countsOn, PARSED_EACH_TIME, partsOf } from './conditions.ts'
 import { holdsAt } from './hours.ts'
 import { broughtBy, KIND_NAMES, namesOf, operationName } from './operations.ts'
-import { hoursText, patternText, placeText, timeText } from './pattern-text.ts'
+import { hoursText, listenersText, patternText, placeText, timeText } from './pattern-text.ts'
 import type { Condition, Cover, Coverage, Grant, InForce, Judged, Pattern, Rule, Shadow } from './policy-document.ts'
 import { matchesAny, subjectText } from './subjects.ts'
 
@@ -150,6 +150,11 @@ function tryShadow(shadow: Shadow, asked: Case): Tried {
   const about = shadow.patterns.find(pattern => isIn(pattern, asked))
   const misses: Miss[] = about === undefined ? [{ what: 'what', why: 'it is about others' }] : []
   if (asked.nowMs >= shadow.untilMs) misses.push({ what: 'when', why: `it ended ${timeText(shadow.untilMs)}` })
+  const { listener } = asked.asker
+  if (shadow.listeners !== null && countsOn(shadow, listener) !== true) {
+    const by = listener === '' ? 'no listener was given' : `${listener} is another`
+    misses.push({ what: 'where', why: `it counts on ${listenersText(shadow.listeners)}: ${by}` })
+  }
   return { ...tried('shadow', shadow, misses, 'lets through'), how: about === undefined ? null : `on ${patternText(about)}` }
 }
 

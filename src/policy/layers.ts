@@ -115,7 +115,7 @@ export class Layers implements Parsed {
   readonly #claims: readonly string[]
   /** What expressions read: never by a path. */
   readonly #ownClaims: readonly string[]
-  /** Whether some expression reads these. */
+  /** Whether some expression reads these, or a shadow the listener. */
   readonly #read: Readonly<Record<'actor' | 'address' | 'listener', boolean>>
   readonly #expressions = new Map<string, Expression>()
   /** Each list of blocks that some grant or rule reads, parsed once. */
@@ -141,7 +141,8 @@ export class Layers implements Parsed {
     const read = [...this.#expressions.values()].map(({ reads }) => reads)
     this.#ownClaims = [...new Set(read.flatMap(reads => reads.claims))].sort()
     const some = (what: 'actor' | 'address' | 'listener'): boolean => read.some(reads => reads[what])
-    this.#read = { actor: some('actor'), address: some('address'), listener: some('listener') }
+    const isOnSome = policy.shadows.some(({ listeners }) => listeners !== null)
+    this.#read = { actor: some('actor'), address: some('address'), listener: isOnSome || some('listener') }
     for (const { networks } of [...policy.grants, ...conditions]) if (networks !== null) this.networksOf(networks)
   }
 

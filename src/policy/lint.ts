@@ -5,8 +5,8 @@ import { Operation, Resource } from './authorizer.ts'
 import { holdsAt } from './hours.ts'
 import type { OperationSet } from './operations.ts'
 import { namesOf, SUPPORTED, setOf, withImplied } from './operations.ts'
-import { containsPattern, patternText, placeText, timeText } from './pattern-text.ts'
-import type { Cover, Grant, Pattern, Place, PolicyDocument, Rule, Subject } from './policy-document.ts'
+import { containsPattern, listenersText, patternText, placeText, timeText } from './pattern-text.ts'
+import type { Cover, Grant, Pattern, Place, PolicyDocument, Rule, Shadow, Subject } from './policy-document.ts'
 import { subjectKey } from './subjects.ts'
 import { isTimeWithin } from './within.ts'
 
@@ -49,7 +49,7 @@ export function lint(document: PolicyDocument, nowMs: number, engine: Engine | n
   const findings = [
     ...document.grants.flatMap((grant, i) => lintGrant(grant, i, document, nowMs)),
     ...document.rules.flatMap((rule, i) => lintRule(rule, i, document)),
-    ...document.shadows.flatMap(({ id, untilMs, patterns, place }) => lintShadow(id, untilMs, patterns, place, nowMs)),
+    ...document.shadows.flatMap(shadow => lintShadow(shadow, nowMs)),
     ...(topics === null ? [] : lintTopics(document, topics)),
     ...lintWhole(document, engine),
   ]
@@ -105,8 +105,8 @@ function lintRule(rule: Rule, i: number, { rules }: PolicyDocument): Finding[] {
   return found
 }
 
-function lintShadow(id: string, untilMs: number, patterns: readonly Pattern[], place: Place, nowMs: number): Finding[] {
-  const on = patterns.map(patternText).join(', ')
+function lintShadow({ id, untilMs, patterns, listeners, place }: Shadow, nowMs: number): Finding[] {
+  const on = `${patterns.map(patternText).join(', ')}${listeners === null ? '' : ` by ${listenersText(listeners)}`}`
   if (untilMs <= nowMs)
     return [finding('ended-shadow', place, id, `ended ${timeText(untilMs)}: grants are enforced on ${on}`, 'take it out')]
   if (untilMs - nowMs > LONG_SHADOW_MS)

@@ -24,6 +24,9 @@ export const containsPattern = (outer: Pattern, inner: Pattern): boolean =>
 /** Whether some name is one of both. */
 export const overlaps = (a: Pattern, b: Pattern): boolean => containsPattern(a, b) || containsPattern(b, a)
 
+/** `listener a`, `listeners a, b`. */
+export const listenersText = (names: readonly string[]): string => `listener${names.length === 1 ? '' : 's'} ${names.join(', ')}`
+
 /** `policy.yaml:12`. */
 export const placeText = ({ file, line }: Place): string => `${file}:${line}`
 

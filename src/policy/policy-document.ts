@@ -96,6 +96,8 @@ export interface Shadow {
   readonly id: string
   readonly patterns: readonly Pattern[]
   readonly untilMs: number
+  /** Names of the listeners on which it counts; null: on all. */
+  readonly listeners: readonly string[] | null
   readonly place: Place
 }
 

@@ -17,6 +17,8 @@ import { Shared } from './policy-shared.ts'
 export interface PolicyContext {
   /** null: not known, names of issuers and roles of organizations are not checked. */
   readonly issuers: readonly IssuerNames[] | null
+  /** Names of listeners; absent: not known, and not checked. */
+  readonly listeners?: readonly string[]
   readonly generation: number
 }
 export interface IssuerNames {

@@ -129,6 +129,17 @@ export class PartReader {
     })
   }
 
+  /** null: all of them. */
+  listeners(names: string | readonly string[] | undefined, path: Path): string[] | null {
+    if (names === undefined) return null
+    const known = this.#context.listeners
+    return [names].flat().map((name, i) => {
+      if (known?.includes(name) === false)
+        this.complain(Array.isArray(names) ? [...path, i] : path, `no listener has the name ${name}`, meant(name, known))
+      return name
+    })
+  }
+
   hours(windows: WindowText | readonly WindowText[] | undefined, path: Path): Hours[] | null {
     if (windows === undefined) return null
     const isList = Array.isArray(windows)

@@ -83,6 +83,7 @@ export class PolicyReader {
         .kindsOf(text, path)
         .flatMap(kind => (text.everything ? [wholeKind(kind, 0)] : this.#read.patterns(text, kind, path))),
       untilMs: this.#read.time(text.until, [...path, 'until']) ?? 0,
+      listeners: this.#read.listeners(text.listeners, [...path, 'listeners']),
       place: this.#read.place(path),
     }))
   }

@@ -88,7 +88,7 @@ const Rule = z.strictObject({
   why: text.optional(),
 })
 
-const Shadow = z.strictObject({ everything: yes.optional(), ...kinds, until: Time })
+const Shadow = z.strictObject({ everything: yes.optional(), ...kinds, until: Time, listeners: list(text).optional() })
 
 const As = z.strictObject({
   user: text.optional(),

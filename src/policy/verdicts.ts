@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Operation, Reason } from './authorizer.ts'
 import { Operation as Operations, Resource as Resources, Verdict } from './authorizer.ts'
 import { Bindings } from './bindings.ts'
-import type { Asker } from './conditions.ts'
+import { type Asker, countsOn } from './conditions.ts'
 import type { Given } from './given.ts'
 import { wholeGrantId } from './grant-tuples.ts'
 import { holdsAt } from './hours.ts'
@@ -269,6 +269,7 @@ export class Verdicts {
       if (this.#until(holdsAt(grant, nowMs))) grants.add(number)
     }
     policy.shadows.forEach((shadow, i) => {
+      if (countsOn(shadow, this.asker.listener) !== true) return
       if (this.#until(holdsAt({ sinceMs: null, untilMs: shadow.untilMs, hours: null }, nowMs))) shadows.add(i)
     })
     const changed = rules.changed || !grants.equals(this.#grants) || !shadows.equals(this.#shadows)

@@ -49,13 +49,13 @@ export function watchPolicy(
   })
 }
 
-/** Issuers and their roles, as a policy may name them. */
+/** Issuers with their roles, and listeners, as a policy may name them. */
 export function policyContext(config: Config, generation = 1): PolicyContext {
   const issuers: IssuerNames[] = config.issuers.map(({ alias, organizations }) => ({
     alias,
     organizationRoles: Object.keys(organizations?.roles ?? {}),
   }))
-  return { issuers, generation }
+  return { issuers, listeners: config.listeners.map(({ name }) => name), generation }
 }
 
 /** @throws {InvalidFileError} with all problems; {PolicyTestsError} when only its own tests fail */

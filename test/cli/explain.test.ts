@@ -26,6 +26,7 @@ rules:
   - { id: no-payments, deny: all, topics: ["payments.*"], unless: { claims: { acr: gold } } }
 shadow:
   - { topics: ["legacy.*"], until: 2027-01-31T00:00:00Z }
+  - { topics: ["old.*"], until: 2027-01-31T00:00:00Z, listeners: [clients] }
 `
 const AT = '2027-01-04T09:00:00Z'
 
@@ -93,6 +94,18 @@ test('a shadow shows as would_refuse', async t => {
   const report = await explained(t, '--as', 'service:x', '--operation', 'write', '--topic', 'legacy.1')
 
   assert.deepEqual([report.verdict, report.shadow, report.error], ['would_refuse', 'shadow[0]', null])
+})
+
+test('a shadow on one listener is told with the listener that the client is connected to', async t => {
+  const by = (...listener: string[]) => explained(t, '--as', 'service:x', '--operation', 'write', '--topic', 'old.1', ...listener)
+  const [there, elsewhere, unknown] = [await by('--listener', 'clients'), await by('--listener', 'partners'), await by()]
+
+  assert.deepEqual([there.verdict, there.shadow], ['would_refuse', 'shadow[1]'])
+  assert.deepEqual([elsewhere.verdict, unknown.verdict], ['refused', 'refused'])
+  const missed = ({ steps }: { steps: { tried: { id: string; misses: unknown[] }[] }[] }) =>
+    steps[0]!.tried.find(({ id }) => id === 'shadow[1]')!.misses
+  assert.deepEqual(missed(elsewhere), [{ what: 'where', why: 'it counts on listener clients: partners is another' }])
+  assert.deepEqual(missed(unknown), [{ what: 'where', why: 'it counts on listener clients: no listener was given' }])
 })
 
 test('the right to create anything in the cluster is tried for a topic that is to be made', async t => {

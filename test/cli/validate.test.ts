@@ -81,6 +81,10 @@ policy: policy.yaml
     3,
     'ok  config\npolicy.yaml:2:9  rules[0]  names no resource  add topics, consumerGroups, transactionalIds or cluster: true, or everything: true\nnot ok  policy  1 problem\n',
   ])
+  assert.deepEqual(validate('version: 1\nshadow: [{ topics: [a], until: 2030-01-01T00:00:00Z, listeners: [client] }]\n'), [
+    3,
+    'ok  config\npolicy.yaml:2:66  shadow[0].listeners[0]  no listener has the name client  did you mean clients?\nnot ok  policy  1 problem\n',
+  ])
   assert.deepEqual(validate('version: 1\ntests: [{ as: { service: x }, can: ["produce topic:a"] }]\n'), [
     4,
     'ok  config\nok  policy\npolicy.yaml:2:1  tests.can  service:x cannot produce topic:a: write is refused  no grant\nnot ok  policy tests  1 problem\n',

@@ -11,15 +11,16 @@ import { operationName, SUPPORTED } from '../../src/policy/operations.ts'
 import { containsPattern, patternText } from '../../src/policy/pattern-text.ts'
 import { readPolicy } from '../../src/policy/policy-file.ts'
 import { keysOf, matchesAny, subjectText } from '../../src/policy/subjects.ts'
+import { principalOf } from '../fakes/principal.ts'
 import { moments, policy, principal, question } from './arbitrary.ts'
 
 test('whoever may do something is listed, and what is listed without a condition is allowed', () => {
   fc.assert(
-    fc.property(policy, principal, question, moments, (document, who, { operation, resource, name, address }, [nowMs]) => {
+    fc.property(policy, principal, question, moments, (document, who, { operation, resource, name, address, listener }, [nowMs]) => {
       const text = name.toString()
       fc.pre(Buffer.from(text).equals(name) && (SUPPORTED[resource] & (1 << operation)) !== 0)
       const names = new Names()
-      const rights = new Embedded(document, { names, clock: { nowMs: nowMs! } }).rights(who, { listener: '', address })
+      const rights = new Embedded(document, { names, clock: { nowMs: nowMs! } }).rights(who, { listener, address })
       const isAllowed = rights.check(operation, names.text(resource, text)) === Verdict.Allowed
       const reason = rights.explain(operation, names.text(resource, text))
       const keys = keysOf(who)
@@ -28,8 +29,8 @@ test('whoever may do something is listed, and what is listed without a condition
       const patterns = document.grants.flatMap(({ covers }) => covers).concat(document.shadows.flatMap(s => s.patterns) as never)
       const isAsked = (on: string) => patterns.some(pattern => patternText(pattern) === on && containsPattern(pattern, asked))
 
-      const what = whatCan(document, { principal: who, keys, address, listener: '' }, given, nowMs!)
-      const holders = whoCan(document, { text: '', resource, name: text, operations: 1 << operation }, { nowMs: nowMs!, address })
+      const what = whatCan(document, { principal: who, keys, address, listener }, given, nowMs!)
+      const holders = whoCan(document, { text: '', resource, name: text, operations: 1 << operation }, { nowMs: nowMs!, address, listener })
 
       const mine = what.filter(right => isAsked(right.on) && right.operations.includes(operationName(operation) as never))
       const sure = mine.filter(({ now, limits }) => now === 'yes' && limits.every(({ shadow }) => shadow))
@@ -76,7 +77,7 @@ rules:
   ],
   { issuers: null, generation: 1 },
 )
-const NOW = { nowMs: Date.parse('2027-01-01T00:00:00Z'), address: '' }
+const NOW = { nowMs: Date.parse('2027-01-01T00:00:00Z'), address: '', listener: '' }
 const READ = { text: '', resource: 2, operations: 1 << 3 } as const
 
 test('who can create a topic by a right on the cluster is told what a rule on the cluster takes', () => {
@@ -130,4 +131,20 @@ test('who may only look is not among those who can consume', () => {
     holders.map(({ who }) => who),
     ['role:ops', 'group:/eu'],
   )
+})
+
+test('what a shadow on one listener lets through depends on the listener', () => {
+  const text = 'version: 1\nshadow: [{ topics: ["legacy.*"], until: 2030-01-01T00:00:00Z, listeners: [partners] }]\n'
+  const shadowed = readPolicy([{ file: 'policy.yaml', text }], { issuers: null, generation: 1 })
+  const principal = principalOf('user:corp/lena')
+  const by = (listener: string) => {
+    const [holder] = whoCan(shadowed, { ...READ, name: 'legacy.a' }, { ...NOW, listener })
+    const [right] = whatCan(shadowed, { principal, keys: keysOf(principal), address: '', listener }, new Set(), NOW.nowMs)
+    return [holder!.now, right!.now, holder!.inForce, right!.inForce]
+  }
+
+  const inForce = 'until 2030-01-01T00:00:00Z, on listener partners'
+  assert.deepEqual(by('partners'), ['yes', 'yes', inForce, inForce])
+  assert.deepEqual(by('clients'), ['no', 'no', inForce, inForce])
+  assert.deepEqual(by(''), ['depends', 'depends', inForce, inForce])
 })

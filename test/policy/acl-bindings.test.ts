@@ -117,12 +117,12 @@ test('the ACLs that are listed allow what the policy allows, no more and no less
       const names = new Names()
       const authorizer = new Embedded(document, { names, clock: { nowMs: nowMs! } })
       assert.deepEqual(authorizer.acls.bindings(), acls)
-      for (const { resource, name: bytes, operation, address } of questions) {
+      for (const { resource, name: bytes, operation, address, listener } of questions) {
         const name = names.of(resource, bytes, 0, bytes.length)
         const isMeant = address !== '' && Buffer.from(name.text).equals(bytes) && (SUPPORTED[resource] & (1 << operation)) !== 0
         if (!isMeant) continue
-        const has = (authorizer.rights(p, { listener: '', address }).operations(name) & (1 << operation)) !== 0
-        const known = principalsOf(p, document, address, nowMs!)
+        const has = (authorizer.rights(p, { listener, address }).operations(name) & (1 << operation)) !== 0
+        const known = principalsOf(p, document, address, nowMs!).add(`Listener:${listener}`)
         const says = isAllowedBy(acls, known, address, resource, name.text, operation)
         if (says !== has) assert.fail(JSON.stringify({ has, operation, resource, name: name.text, acls: texts(acls), known: [...known] }))
         if (has) allowed++
@@ -192,6 +192,8 @@ rules:
   - { id: strong, deny: [read], topics: ["pay.*"], unless: { claims: { acr: [gold] } } }
   - { id: never, deny: [delete], topics: ["*"] }
   - { id: some, deny: [write], topics: [odd], for: ["role:guest"] }
+shadow:
+  - { topics: ["legacy.*"], until: 2999-01-01T00:00:00Z, listeners: [partners, old] }
 `
   assert.deepEqual(listed(yaml), [
     'ALLOW ClientRole:corp/kafka/operator ALTER on CLUSTER kafka-cluster LITERAL from *',
@@ -199,6 +201,8 @@ rules:
     'ALLOW Grant:night READ on TOPIC * LITERAL from *',
     'ALLOW Group:corp/finance/** READ on TOPIC orders. PREFIXED from *',
     'ALLOW Issuer:corp READ on TOPIC orders. PREFIXED from *',
+    'ALLOW Listener:old ALL on TOPIC legacy. PREFIXED from *',
+    'ALLOW Listener:partners ALL on TOPIC legacy. PREFIXED from *',
     'ALLOW Organization:corp/acme#auditor READ on TOPIC orders. PREFIXED from *',
     'ALLOW Service:corp/orders READ on TOPIC orders. PREFIXED from *',
     'ALLOW User:corp/lena WRITE on TOPIC odd LITERAL from 192.0.2.7',

@@ -113,7 +113,12 @@ const ruleWith = (condition: fc.Arbitrary<Condition>): fc.Arbitrary<Omit<Rule, '
     shadowUntilMs: fc.option(timeMs, { freq: 2 }),
     place: fc.constant(PLACE),
   })
-const shadow: fc.Arbitrary<Omit<Shadow, 'id'>> = fc.record({ patterns: some(pattern, 2), untilMs: timeMs, place: fc.constant(PLACE) })
+const shadow: fc.Arbitrary<Omit<Shadow, 'id'>> = fc.record({
+  patterns: some(pattern, 2),
+  untilMs: timeMs,
+  listeners: fc.option(some(fc.constantFrom('clients', 'partners'), 2), { freq: 2 }),
+  place: fc.constant(PLACE),
+})
 
 const policyWith = (rule: fc.Arbitrary<Omit<Rule, 'id'>>): fc.Arbitrary<PolicyDocument> =>
   fc.record({ grants: few(grant, 8), rules: few(rule, 4), shadows: few(shadow, 2) }).map(({ grants, rules, shadows }) => ({
@@ -142,7 +147,13 @@ const name = fc
   .map(([a, b]) => Buffer.concat([a, b]))
 
 export const question: fc.Arbitrary<Omit<Question, 'principal' | 'nowMs'>> = fc
-  .record({ address: fc.constantFrom('10.20.1.1', '10.1.1.1', '192.0.2.7', '8.8.8.8', ''), operation, resource, name })
+  .record({
+    address: fc.constantFrom('10.20.1.1', '10.1.1.1', '192.0.2.7', '8.8.8.8', ''),
+    listener: fc.constantFrom('clients', 'partners', ''),
+    operation,
+    resource,
+    name,
+  })
   .map(q => (q.resource === Resource.Cluster ? { ...q, name: Buffer.from('kafka-cluster') } : q))
 
 /** Moments in the order of the clock. */

@@ -29,18 +29,14 @@ test('every verdict is what a naive reading of the policy gives, while the clock
         const names = new Names(7)
         const authorizer = new Embedded(document, { names, clock })
         const views = principals.flatMap(p =>
-          [...new Set(questions.map(q => q.address))].map(address => ({
-            p,
-            address,
-            rights: authorizer.rights(p, { listener: '', address }),
-          })),
+          questions.map(({ address, listener }) => ({ p, address, listener, rights: authorizer.rights(p, { listener, address }) })),
         )
         for (const nowMs of times) {
           clock.nowMs = nowMs
-          for (const { p, address, rights } of views) {
+          for (const { p, address, listener, rights } of views) {
             for (const q of questions) {
               const name = names.of(q.resource, q.name, 0, q.name.length)
-              const asked = { ...q, principal: p, address, nowMs }
+              const asked = { ...q, principal: p, address, listener, nowMs }
               const expected = isAllowed(document, asked)
               const reason = rights.explain(q.operation, name)
               assert.equal(rights.check(q.operation, names.current(name)) === Verdict.Allowed, expected, JSON.stringify({ asked, reason }))
@@ -58,7 +54,7 @@ test('the set of operations is the operations one by one, but for Create by a ri
   fc.assert(
     fc.property(policyWithExpressions, principal, question, moments, (document, p, q, [nowMs]) => {
       const names = new Names()
-      const rights = new Embedded(document, { names, clock: { nowMs: nowMs! } }).rights(p, { listener: '', address: q.address })
+      const rights = new Embedded(document, { names, clock: { nowMs: nowMs! } }).rights(p, q)
       const name = names.of(q.resource, q.name, 0, q.name.length)
       const withoutCluster = {
         ...document,
@@ -84,9 +80,9 @@ test('someone may write something exactly when some name may be written or the c
   fc.assert(
     fc.property(policy, principal, question, moments, (document, p, q, [nowMs]) => {
       const names = new Names()
-      const rights = new Embedded(document, { names, clock: { nowMs: nowMs! } }).rights(p, { listener: '', address: q.address })
+      const rights = new Embedded(document, { names, clock: { nowMs: nowMs! } }).rights(p, q)
       const ask = (operation: Operation, resource: Resource, name: Buffer) =>
-        isAllowed(document, { principal: p, address: q.address, nowMs: nowMs!, operation, resource, name })
+        isAllowed(document, { ...q, principal: p, nowMs: nowMs!, operation, resource, name })
       // Names that patterns of the policy name, and one beyond each prefix that no literal rule can name.
       const texts = [...document.grants.flatMap(grant => grant.covers), ...document.shadows.flatMap(shadow => shadow.patterns)]
       const some = texts.flatMap(pattern => (pattern.prefix ? [`${pattern.text}~never-named`] : [pattern.text]))
@@ -186,6 +182,7 @@ test('what a shadow lets through is told once for each name and operation', () =
     id: 'shadow[0]',
     patterns: [{ resource: Resource.Topic, prefix: true, text: 'legacy.' }],
     untilMs: 1000,
+    listeners: null,
     place: { file: '', line: 1 },
   }
   const authorizer = new Embedded(
@@ -208,6 +205,51 @@ test('what a shadow lets through is told once for each name and operation', () =
     ['user:corp/lena', Operation.Write, 'legacy.a', 'shadow[0]', 'no grant, in shadow'],
     ['user:corp/lena', Operation.Read, 'legacy.a', 'shadow[0]', 'no grant, in shadow'],
   ])
+})
+
+test('a shadow on one listener lets through and tells what comes there, and keeps from nothing what comes by another', () => {
+  const told: unknown[] = []
+  const names = new Names()
+  const clock = { nowMs: 0 }
+  const shadow = {
+    id: 'shadow[0]',
+    patterns: [{ resource: Resource.Topic, prefix: true, text: 'legacy.' }],
+    untilMs: 1000,
+    listeners: ['partners'],
+    place: { file: '', line: 1 },
+  }
+  const authorizer = new Embedded(
+    { ...oneGrant({}), shadows: [shadow] },
+    { names, clock, wouldRefuse: (_, { listener }, operation, name, { shadow }) => told.push([listener, operation, name.text, shadow]) },
+  )
+  const [partners, clients, unknown] = ['partners', 'clients', ''].map(listener =>
+    authorizer.rights(somebody(), { listener, address: '10.0.0.1' }),
+  )
+  const name = names.text(Resource.Topic, 'legacy.a')
+  const verdicts = () => [partners, clients, unknown].map(rights => rights!.check(Operation.Write, name))
+
+  assert.deepEqual(verdicts(), [Verdict.Allowed, Verdict.Refused, Verdict.Refused])
+  assert.deepEqual(told, [['partners', Operation.Write, 'legacy.a', 'shadow[0]']])
+  assert.deepEqual([partners!.mayWriteSomething(), clients!.mayWriteSomething()], [Verdict.Allowed, Verdict.Refused])
+  assert.deepEqual(
+    [partners!.explain(Operation.Write, name).why, clients!.explain(Operation.Write, name).why],
+    ['no grant, in shadow', 'no grant'],
+  )
+  clock.nowMs = 1000
+  assert.deepEqual(verdicts(), [Verdict.Refused, Verdict.Refused, Verdict.Refused])
+})
+
+test('connections by two listeners share what is known of their principal, unless a shadow tells the listeners apart', () => {
+  const giver = { originKey: () => '', given: () => NOTHING_GIVEN }
+  const patterns = [{ resource: Resource.Topic, prefix: true, text: 'legacy.' }]
+  const on = (listeners: string[] | null) => {
+    const shadow = { id: 'shadow[0]', patterns, untilMs: 1000, listeners, place: { file: '', line: 1 } }
+    const evaluator = new Evaluator({ ...oneGrant({}), shadows: [shadow] }, giver, { names: new Names(), clock: { nowMs: 0 } })
+    const [one, other] = ['partners', 'clients'].map(listener => evaluator.verdictsOf(somebody(), { listener, address: '10.0.0.1' }))
+    return one === other
+  }
+
+  assert.deepEqual([on(null), on(['partners'])], [true, false])
 })
 
 test('what is allowed is told once for each name and operation until rights move, if somebody wants to know', () => {
@@ -238,16 +280,7 @@ test('what is allowed is told once for each name and operation until rights move
 test('a principal that is asked about the last of many names keeps little for it', () => {
   const names = new Names()
   for (let i = 0; i < 100_000; i++) names.text(Resource.Topic, `topic-${i}`)
-  const given = {
-    engine: 'embedded',
-    epoch: 0,
-    undecided: false,
-    grants: () => [],
-    beyond: () => NOTHING_BEYOND,
-    writable: () => NOTHING_WRITABLE,
-    settle: async () => {},
-  } as const
-  const evaluator = new Evaluator(oneGrant({}), { originKey: () => '', given: () => given }, { names })
+  const evaluator = new Evaluator(oneGrant({}), { originKey: () => '', given: () => NOTHING_GIVEN }, { names })
   const origin = { listener: '', address: '10.0.0.1' }
 
   assert.equal(evaluator.rights(somebody(), origin).check(Operation.Read, names.text(Resource.Topic, 'orders')), Verdict.Refused)
@@ -255,6 +288,16 @@ test('a principal that is asked about the last of many names keeps little for it
   const { pages } = evaluator.verdictsOf(somebody(), origin)
   assert.ok([...new Set(pages)].reduce((sum, page) => sum + page.byteLength, 0) <= 4096)
 })
+
+const NOTHING_GIVEN = {
+  engine: 'embedded',
+  epoch: 0,
+  undecided: false,
+  grants: () => [],
+  beyond: () => NOTHING_BEYOND,
+  writable: () => NOTHING_WRITABLE,
+  settle: async () => {},
+} as const
 
 function oneGrant({ untilMs = null as number | null }) {
   const covers = [{ resource: Resource.Topic, prefix: false, text: 'orders', operations: 1 << Operation.Read }]

@@ -16,11 +16,11 @@ import { moments, policy, principal, question } from './arbitrary.ts'
 
 test('a rule that denies, a grant that allows or a shadow that lets through was tried, exactly when it decided', () => {
   fc.assert(
-    fc.property(policy, principal, question, moments, (document, who, { operation, resource, name, address }, [nowMs]) => {
+    fc.property(policy, principal, question, moments, (document, who, { operation, resource, name, address, listener }, [nowMs]) => {
       fc.pre(name.toString().length === name.length && (SUPPORTED[resource] & (1 << operation)) !== 0)
       const names = new Names()
       const authorizer = new Embedded(document, { names, clock: { nowMs: nowMs! } })
-      const rights = authorizer.rights(who, { listener: '', address })
+      const rights = authorizer.rights(who, { listener, address })
       const asked = names.text(resource, name.toString())
       const verdict = rights.check(operation, asked)
       const reason = rights.explain(operation, asked)
@@ -30,7 +30,7 @@ test('a rule that denies, a grant that allows or a shadow that lets through was 
       const said = explain(
         {
           judged: document,
-          asker: { principal: who, keys, address, listener: '' },
+          asker: { principal: who, keys, address, listener },
           given,
           nowMs: nowMs!,
           operation,

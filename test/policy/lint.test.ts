@@ -116,7 +116,7 @@ test('rules that say nothing', () => {
 
 test('shadows that have ended or never seem to, missing tests, a store that nobody reads', () => {
   const text =
-    'shadow: [{ topics: [a], until: 2026-01-01T00:00:00Z }, { topics: [b], until: 2029-01-01T00:00:00Z }]\ngrants: [{ id: a, to: role:a, allow: read, topics: [x] }]\n'
+    'shadow: [{ topics: [a], until: 2026-01-01T00:00:00Z }, { topics: [b], until: 2029-01-01T00:00:00Z, listeners: [old] }]\ngrants: [{ id: a, to: role:a, allow: read, topics: [x] }]\n'
 
   const found = findings(text, { name: 'embedded', hasStore: true }, '')
 
@@ -124,6 +124,7 @@ test('shadows that have ended or never seem to, missing tests, a store that nobo
     found.map(line => line.split(':')[0]),
     ['no-tests 1', 'store-only 1', 'ended-shadow 2', 'long-shadow 2'],
   )
+  assert.match(found[3]!, /: lets everything through on topic:b by listener old until 2029-01-01T00:00:00Z$/)
   assert.deepEqual(findings(text, { name: 'openfga', hasStore: true }).length, 2)
 })
 

@@ -7,7 +7,7 @@ import { InvalidFileError, problemText } from '../../src/base/errors.ts'
 import { readPolicy } from '../../src/policy/policy-file.ts'
 import { failureText, runTests } from '../../src/policy/policy-tests.ts'
 
-const CONTEXT = { issuers: [{ alias: 'corp', organizationRoles: ['auditor'] }], generation: 1 }
+const CONTEXT = { issuers: [{ alias: 'corp', organizationRoles: ['auditor'] }], listeners: ['clients', 'partners'], generation: 1 }
 
 const read = (text: string, context: Parameters<typeof readPolicy>[1] = CONTEXT) => readPolicy([{ file: 'policy.yaml', text }], context)
 
@@ -197,6 +197,16 @@ const BAD: readonly (readonly [string, string, readonly string[]])[] = [
   ],
   ['a shadow without an end', rule('deny: all\neverything: true\nshadow: {}'), ['policy.yaml:6:13  rules[0].shadow.until  is missing']],
   [
+    'a shadow on no listener',
+    'version: 1\nshadow: [{ topics: [a], until: 2030-01-01T00:00:00Z, listeners: [] }]\n',
+    ['policy.yaml:2:65  shadow[0].listeners  must not be empty'],
+  ],
+  [
+    'a shadow on a listener that there is not',
+    'version: 1\nshadow: [{ topics: [a], until: 2030-01-01T00:00:00Z, listeners: [clients, partner] }]\n',
+    ['policy.yaml:2:75  shadow[0].listeners[1]  no listener has the name partner  did you mean partners?'],
+  ],
+  [
     'a condition that says nothing',
     rule('deny: all\neverything: true\nwhen: {}'),
     ['policy.yaml:6:11  rules[0].when  says nothing  add acting, claims, from, hours or expression'],
@@ -333,13 +343,26 @@ test("the example's tests pass, and a test that does not come out says who, what
   ])
 })
 
+test('a shadow is on the listeners that it names, or on all', () => {
+  const text = `version: 1
+shadow:
+  - { topics: [a], until: 2030-01-01T00:00:00Z }
+  - { topics: [b], until: 2030-01-01T00:00:00Z, listeners: partners }
+  - { topics: [c], until: 2030-01-01T00:00:00Z, listeners: [clients, partners] }
+`
+  const listeners = (context: Parameters<typeof readPolicy>[1]) => read(text, context).shadows.map(shadow => shadow.listeners)
+
+  assert.deepEqual(listeners(CONTEXT), [null, ['partners'], ['clients', 'partners']])
+  assert.deepEqual(listeners({ issuers: null, generation: 1 }), listeners(CONTEXT))
+})
+
 test('tests are judged without shadows: a rule in shadow refuses, a missing grant is missing', () => {
   const { failures } = runTests(
     read(`version: 1
-shadow: [{ topics: ["legacy.*"], until: 2030-01-01T00:00:00Z }]
+shadow: [{ topics: ["legacy.*"], until: 2030-01-01T00:00:00Z }, { topics: [b], until: 2030-01-01T00:00:00Z, listeners: [clients] }]
 grants: [{ id: all, to: anyone, allow: produce, topics: ["a*"] }]
 rules: [{ id: no-a, deny: all, topics: [a], shadow: { until: 2030-01-01T00:00:00Z } }]
-tests: [{ as: { service: x }, at: 2027-01-01T00:00:00Z, cannot: ["produce topic:legacy.a", "produce topic:a"], can: ["produce topic:ab"] }]
+tests: [{ as: { service: x }, at: 2027-01-01T00:00:00Z, cannot: ["produce topic:legacy.a", "produce topic:b", "produce topic:a"], can: ["produce topic:ab"] }]
 `),
     0,
   )

@@ -8,6 +8,7 @@ import { meaningOf } from './expressions.ts'
 export interface Question {
   readonly principal: Principal
   readonly address: string
+  readonly listener: string
   readonly nowMs: number
   readonly operation: Operation
   readonly resource: Resource
@@ -30,7 +31,10 @@ export function isAllowed(policy: PolicyDocument, q: Question): boolean {
   if (q.resource === Resource.Topic && q.operation === Operation.Create) {
     if (isGranted(policy, onCluster) && !policy.rules.some(rule => denies(rule, onCluster))) return true
   }
-  return policy.shadows.some(shadow => q.nowMs < shadow.untilMs && shadow.patterns.some(pattern => covers(pattern, q)))
+  return policy.shadows.some(
+    ({ untilMs, listeners, patterns }) =>
+      q.nowMs < untilMs && (listeners === null || listeners.includes(q.listener)) && patterns.some(pattern => covers(pattern, q)),
+  )
 }
 
 export function isGranted(policy: PolicyDocument, q: Question): boolean {

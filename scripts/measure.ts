@@ -5,7 +5,10 @@ import { need } from './stack/needs.ts'
 /** One figure's measurement: prints nothing; gives plain numbers with their units in the names. */
 export type Measurement = () => Promise<Record<string, unknown>>
 
-const measurements: Record<string, () => Promise<{ measure: Measurement }>> = {
+/** What in the figures is not as it must be, a line each. */
+export type Faults = (figures: Record<string, unknown>) => string[]
+
+const measurements: Record<string, () => Promise<{ measure: Measurement; faults?: Faults }>> = {
   'idle-polls': () => import('./measure/idle-polls.ts'),
   revocation: () => import('./measure/revocation.ts'),
   undecided: () => import('./measure/undecided.ts'),
@@ -27,7 +30,10 @@ if (load === undefined) {
   process.exit(2)
 }
 need('java', 'javac', 'maven', 'go', 'python')
-const figures = await (await load()).measure()
+const { measure, faults } = await load()
+const figures = await measure()
 if (json) process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`)
 else console.table(figures)
-process.exit()
+const wrong = faults?.(figures) ?? []
+for (const line of wrong) process.stderr.write(`not ok  ${line}\n`)
+process.exit(wrong.length === 0 ? 0 : 1)

@@ -36,5 +36,15 @@ export async function measure(): Promise<Record<string, unknown>> {
     await world.stop()
   }
   const cells = Object.keys(figures).length
-  return { ...figures, all: { cells, asTheyShould } }
+  return { ...figures, all: { cells, asTheyShould } satisfies All }
+}
+
+interface All {
+  readonly cells: number
+  readonly asTheyShould: number
+}
+
+export function faults(figures: Record<string, unknown>): string[] {
+  const { cells, asTheyShould } = figures['all'] as All
+  return cells > 0 && asTheyShould === cells ? [] : [`${asTheyShould} of ${cells} cells went as they should`]
 }

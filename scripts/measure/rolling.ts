@@ -1,7 +1,7 @@
 // What clients of each family keep and lose while all brokers restart, everything that is secret is replaced, the gate is killed, and Kafka is upgraded.
 
 import { RollingWorld } from '../../test/e2e/rolling-world.ts'
-import { PARTITIONS, Stream, topicOf } from '../../test/e2e/stream.ts'
+import { type Ledger, PARTITIONS, Stream, topicOf } from '../../test/e2e/stream.ts'
 import { makeTopics } from '../../test/e2e/topics.ts'
 import { say } from '../stack/cache.ts'
 import { families } from '../stack/drivers.ts'
@@ -19,6 +19,15 @@ export async function measure(): Promise<Record<string, unknown>> {
     ...(await underLoad('brokers restart, authority, certificates and passwords change, the gate is killed', broker, replaceAll)),
     ...(await underLoad(`upgrade from ${oldest} to ${broker}`, oldest, (world, goOn) => restartAll(world, goOn, broker))),
   }
+}
+
+/** Whoever was told that a message was taken finds it once, and reads it. */
+export function faults(figures: Record<string, unknown>): string[] {
+  return Object.entries(figures).flatMap(([stream, ledger]) => {
+    const { acknowledged, lost, doubled, unread } = ledger as Ledger
+    const whole = acknowledged > 0 && lost + doubled + unread === 0
+    return whole ? [] : [`${stream}: of ${acknowledged} acknowledged ${lost} lost, ${doubled} doubled, ${unread} not read`]
+  })
 }
 
 type GoOn = () => Promise<unknown>

@@ -6,8 +6,30 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { line } from '../../scripts/demo/table.ts'
 
 const root = join(import.meta.dirname, '..', '..')
+
+test('the whole demo, with Keycloak and OpenFGA, ends by itself once every line has come out as expected', {
+  timeout: 180_000,
+}, async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, [join(root, 'scripts', 'demo.ts'), '--once', '--full'])
+
+  assert.equal(stdout.split('\n').filter(text => /^ {2}✓/.test(text)).length, 9, stdout)
+  assert.match(stdout, /^Starting Keycloak/m)
+  assert.match(stdout, /^Every line came out as expected\.$/m)
+})
+
+test('a line that comes out otherwise is marked, and says what was expected', t => {
+  const written = t.mock.method(process.stdout, 'write', () => true)
+  const row = { who: 'orders', does: 'produces', expected: 'refused', actual: 'allowed', proof: 'at offset 3' } as const
+
+  assert.deepEqual([line(row), line({ ...row, actual: 'refused' })], [false, true])
+
+  const [wrong, right] = written.mock.calls.map(call => String(call.arguments[0]))
+  assert.match(wrong!, /✗ orders .* at offset 3 {3}\(expected: refused\)\n$/)
+  assert.match(right!, /✓ orders /)
+})
 
 test('the demo shows what it promises, lends tokens while it is up, and ends with Ctrl-C', async t => {
   const demo = spawn(process.execPath, [join(root, 'scripts', 'demo.ts')], { stdio: ['ignore', 'pipe', 'inherit'] })

@@ -23,8 +23,11 @@ export interface FaultyOpenFga {
   stop(): void
 }
 
-/** @param target address of the OpenFGA behind */
-export async function startFaultyOpenFga(target: string): Promise<FaultyOpenFga> {
+/**
+ * @param target address of the OpenFGA behind
+ * @param hear is told of each request: the last part of its path, and its body
+ */
+export async function startFaultyOpenFga(target: string, hear?: (verb: string, body: string) => void): Promise<FaultyOpenFga> {
   let set: Fault = 'none'
   let only: string | undefined
   let hang: { readonly verb: string; readonly count: number; come(): void } | null = null
@@ -36,6 +39,7 @@ export async function startFaultyOpenFga(target: string): Promise<FaultyOpenFga>
     incoming.on('end', () => {
       const verb = incoming.url!.split('?', 1)[0]!.split('/').at(-1)!
       asked.set(verb, (asked.get(verb) ?? 0) + 1)
+      hear?.(verb, Buffer.concat(chunks).toString())
       if (hang?.verb === verb && asked.get(verb)! >= hang.count) {
         set = 'hang'
         only = undefined

@@ -1,11 +1,13 @@
 // What people install from the registry: packed, installed in an empty folder, run; and what is installed beside it for those who need it.
 
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { until } from './fakes/until.ts'
 
 const root = join(import.meta.dirname, '..')
 const folder = mkdtempSync(join(tmpdir(), 'topicgate-pack-'))
@@ -72,4 +74,30 @@ policy: policy.yaml
   install(signer)
 
   assert.deepEqual(run('validate'), { status: 0, said: '' })
+})
+
+test('what is installed serves with worker threads, and ends in order', { timeout: 60_000 }, async () => {
+  const file = join(home, 'serving.yaml')
+  writeFileSync(
+    file,
+    `version: 1
+cluster: { name: main, bootstrap: ["127.0.0.1:1"] }
+listeners: [{ name: clients, bind: "127.0.0.1:0", brokers: { ports: auto }, clientAddress: direct }]
+issuers: [{ alias: corp, issuer: "http://127.0.0.1:1", audience: kafka }]
+policy: policy.yaml
+health: { bind: "127.0.0.1:0" }
+workers: 2
+`,
+  )
+  const gate = spawn(join(home, 'node_modules', '.bin', 'topicgate'), ['run', '-c', file], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let said = ''
+  gate.stderr.setEncoding('utf8').on('data', text => (said += text))
+  const health = () => /^health (\S+)$/m.exec(said)?.[1]
+
+  await until(() => /^ready$/m.test(said), 30_000)
+  const { status } = await fetch(`http://${health()}/livez`)
+  gate.kill('SIGTERM')
+  const [code] = await once(gate, 'exit')
+
+  assert.deepEqual([status, code], [200, 0], said)
 })

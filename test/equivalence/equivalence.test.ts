@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { compileDecode } from '../../src/protocol/codec.ts'
 import { responseHeaderBytes } from '../../src/protocol/header.ts'
+import { apis } from '../../src/protocol/messages/index.ts'
 import { layout, within } from '../../src/protocol/schema.ts'
 import { ADMIN_SHAPES } from './admin-requests.ts'
 import { CLUSTER_SHAPES } from './cluster-requests.ts'
@@ -17,6 +18,8 @@ import { TRANSACTION_SHAPES } from './transaction-requests.ts'
 import { type OneSide, startWorld, USERS, type World } from './world.ts'
 
 const SHAPES = [...CLIENT_SHAPES, ...TRANSACTION_SHAPES, ...ADMIN_SHAPES, ...CLUSTER_SHAPES, ...GROUP_PROTOCOL_SHAPES, ...STREAMS_SHAPES]
+/** Each side has its own way to log in. */
+const LOGIN: ReadonlySet<string> = new Set(['ApiVersions', 'SaslHandshake', 'SaslAuthenticate'])
 const EVERYTHING = process.env['EQUIVALENCE'] === 'all'
 /** For a person who looks into one API: its name. */
 const ONLY = process.env['EQUIVALENCE_API']
@@ -116,12 +119,30 @@ for (const shape of SHAPES.filter(({ api, wide }) => (ONLY === undefined || ONLY
   }
 }
 
+async function apiVersionsOf(side: OneSide): Promise<any> {
+  const client = await side.open('alice')
+  const reply: any = await client.ask('ApiVersions', 4, { clientSoftwareName: 'oracle', clientSoftwareVersion: '1' })
+  client.close()
+  return reply.response
+}
+
+test('every API that brokers offer is asked in its lowest and highest version, and in one between', async () => {
+  const { apiKeys } = await apiVersionsOf(world.reference)
+  const offered = new Map<number, number>(apiKeys.map((k: any) => [k.apiKey, k.maxVersion]))
+  const missing: string[] = []
+  for (const { key, name, versions } of apis.filter(api => offered.has(api.key) && !LOGIN.has(api.name))) {
+    const highest = Math.min(versions.max, offered.get(key)!)
+    const asked = SHAPES.filter(shape => shape.api === name && !shape.wide).flatMap(versionsOf)
+    if (!asked.includes(versions.min)) missing.push(`${name} v${versions.min}`)
+    if (!asked.includes(highest) || asked.some(version => version > highest)) missing.push(`${name} v${highest}`)
+    if (highest - versions.min > 1 && !asked.some(version => version > versions.min && version < highest)) missing.push(`${name}, between`)
+  }
+  assert.deepEqual(missing, [])
+})
+
 test('the gate offers the same versions of the same APIs, and the same features', async () => {
   const offerOf = async (side: OneSide) => {
-    const client = await side.open('alice')
-    const reply: any = await client.ask('ApiVersions', 4, { clientSoftwareName: 'oracle', clientSoftwareVersion: '1' })
-    client.close()
-    const { apiKeys, finalizedFeatures } = reply.response
+    const { apiKeys, finalizedFeatures } = await apiVersionsOf(side)
     return [apiKeys.map((k: any) => `${k.apiKey} ${k.minVersion}-${k.maxVersion}`).sort(), finalizedFeatures]
   }
 

@@ -51,6 +51,7 @@ export const CLIENT_SHAPES: readonly Shape[] = [
     timeoutMs: 5000,
     topics: topics({ partitions: [{ ...partition0, timestamp: -1n }] }),
   })),
+  // Before version 4 a topic that is absent would be made. In the middle: 8, the first that tells what may be done.
   ...overTopics(
     'Metadata',
     topics => ({
@@ -203,6 +204,7 @@ export const CLIENT_SHAPES: readonly Shape[] = [
       timeoutMs: 10000,
     }),
   },
+  // Version 6 is `latestVersionUnstable` in this Kafka: a broker does not offer it unless it is told to, as those of test/scenarios are.
   { api: 'InitProducerId', shape: 'no id', versions: [0, 5], body: () => ({ transactionalId: null, transactionTimeoutMs: 10000 }) },
   {
     api: 'InitProducerId',

@@ -1,13 +1,16 @@
 // How long a Metadata response of 10 000 partitions takes to be rewritten and filtered: one broker list, a tenth of the topics hidden.
 
-import { Operation, type Rights, Verdict } from '../src/policy/authorizer.ts'
+import { Operation } from '../src/policy/authorizer.ts'
+import { Embedded } from '../src/policy/embedded.ts'
 import { type Name, Names } from '../src/policy/names.ts'
+import { setOf } from '../src/policy/operations.ts'
 import type { Caller, Forward, ResponseEdit } from '../src/policy/outcome.ts'
 import { metadataPlan } from '../src/policy/special/metadata.ts'
 import { compileEncode } from '../src/protocol/encode.ts'
 import { writeResponse } from '../src/protocol/header.ts'
 import { Metadata } from '../src/protocol/messages/03-metadata.ts'
 import { layoutOf } from '../src/protocol/schema.ts'
+import { PRINCIPAL, policyOf } from './warm-check.ts'
 
 const VERSION = 12
 const TOPICS = 1000
@@ -33,20 +36,16 @@ function theirs(): Buffer {
   return Buffer.from(writeResponse({ apiKey: 3, correlationId: 1 }, true, compileEncode(layoutOf(Metadata, VERSION, 'response'))(body)))
 }
 
-/** Every tenth name is hidden; verdicts are a look into an array, as with a warm engine. */
+/** Every tenth name is hidden, and nine hundred are granted one by one: the embedded engine, warm after the first round. */
 function caller(): Caller {
   const names = new Names()
-  const hidden = new Set(Array.from({ length: TOPICS / 10 }, (_, i) => `orders.region-${i * 10}.created`))
-  const verdicts = new Uint8Array(1 << 16)
+  const shown = Array.from({ length: TOPICS }, (_, i) => i).filter(i => i % 10 !== 0)
+  const granted = shown.map(i => ({ text: `orders.region-${i}.created`, prefix: false }))
+  const authorizer = new Embedded(policyOf(granted, setOf(Operation.Describe)), { names })
   const ids = new Map<Name, Buffer>()
-  const check = (_operation: Operation, name: Name): Verdict => {
-    const known = verdicts[name.slot]!
-    if (known !== 0) return known as Verdict
-    return (verdicts[name.slot] = hidden.has(name.text) ? Verdict.Refused : Verdict.Allowed) as Verdict
-  }
   const nothing = () => {}
   return {
-    rights: { epoch: 1, check, operations: () => 1 << Operation.Describe } as unknown as Rights,
+    rights: authorizer.rights(PRINCIPAL, { listener: 'bench', address: '127.0.0.1' }),
     names,
     acls: { bindings: () => [], learn: async () => {} },
     aclsNotChanged: () => {},

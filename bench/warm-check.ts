@@ -3,18 +3,19 @@
 import { Operation, Resource, Verdict } from '../src/policy/authorizer.ts'
 import { Embedded } from '../src/policy/embedded.ts'
 import { Names } from '../src/policy/names.ts'
-import { setOf } from '../src/policy/operations.ts'
+import { type OperationSet, setOf } from '../src/policy/operations.ts'
 import type { Grant, PolicyDocument } from '../src/policy/policy-document.ts'
 import { PrefixTree } from '../src/policy/prefix-tree.ts'
 import { principalOf } from '../test/fakes/principal.ts'
 import { median } from './machine.ts'
 
-const PRINCIPAL = principalOf('service:corp/bench', { groups: ['/finance/auditors'] })
+export const PRINCIPAL = principalOf('service:corp/bench', { groups: ['/finance/auditors'] })
 
 /** ns for a warm check of one topic among `topics`, interning included; the median of rounds. */
 export function warmCheckNs(topics = 1000, rounds = 15): number {
   const names = new Names()
-  const authorizer = new Embedded(policy(400), { names })
+  const patterns = Array.from({ length: 400 }, (_, i) => ({ text: `team-${i}.`, prefix: true }))
+  const authorizer = new Embedded(policyOf(patterns, setOf(Operation.Write)), { names })
   const rights = authorizer.rights(PRINCIPAL, { listener: 'bench', address: '127.0.0.1' })
   const bytes = Array.from({ length: topics }, (_, i) => Buffer.from(`team-${i % 400}.orders.created-${i}`))
   const round = (): number => {
@@ -45,13 +46,13 @@ export function matchNs(patterns = 100_000, rounds = 200): number[] {
   })
 }
 
-function policy(count: number): PolicyDocument {
-  const grants = Array.from(
-    { length: count },
-    (_, i): Grant => ({
+/** A grant to the principal for each of these names and prefixes of topics. */
+export function policyOf(topics: readonly { readonly text: string; readonly prefix: boolean }[], operations: OperationSet): PolicyDocument {
+  const grants = topics.map(
+    (topic, i): Grant => ({
       id: `team-${i}`,
       to: [{ kind: 'service', issuer: 'corp', name: 'bench' }],
-      covers: [{ resource: Resource.Topic, prefix: true, text: `team-${i}.`, operations: setOf(Operation.Write) }],
+      covers: [{ resource: Resource.Topic, ...topic, operations }],
       sinceMs: null,
       untilMs: null,
       networks: null,

@@ -109,8 +109,9 @@ export class YamlFile {
     return this.problems.sort((a, b) => a.line - b.line || a.col - b.col)
   }
 
-  line(path: Path): number {
-    return this.#lines.linePos(this.#offset(path)).line || 1
+  /** Where the value at this path stands, or the nearest thing around it. */
+  where(path: Path): Pick<Problem, 'line' | 'col'> {
+    return this.#position(this.#offset(path))
   }
 
   /** Complains of everything in which the value differs from the schema. Returns whether it has the shape. */
@@ -145,9 +146,13 @@ export class YamlFile {
     const isSet = this.#overridden.some(o => path === o || (path.startsWith(o) && /^[.[]/.test(path.slice(o.length))))
     if (isSet) this.complainOf('--set', path, problem, hint)
     else {
-      const { line, col } = this.#lines.linePos(offset)
-      this.problems.push({ file: this.file, line: line || 1, col: col || 1, path, problem, hint })
+      this.problems.push({ file: this.file, ...this.#position(offset), path, problem, hint })
     }
+  }
+
+  #position(offset: number): Pick<Problem, 'line' | 'col'> {
+    const { line, col } = this.#lines.linePos(offset)
+    return { line: line || 1, col: col || 1 }
   }
 
   /** Where the value at `path` stands, or the nearest thing around it. */

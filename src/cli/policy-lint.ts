@@ -18,7 +18,7 @@ export function register(program: Command): void {
     .argument('[path]', 'a policy file or folder; default: the one of --config')
     .option('--strict', 'exit code 3 when something is found')
     .option('--live', 'ask the cluster of --config which topics there are')
-    .option('--json', 'print a list of { code, file, line, path, problem, hint }')
+    .option('--json', 'print a list of { code, file, line, col, path, problem, hint }')
     .action(async (path: string | undefined, options: Options) => {
       const { lint } = await import('../policy/lint.ts')
       const { problemText } = await import('../base/errors.ts')

@@ -58,7 +58,7 @@ function sharesOf({ yaml, text }: Said): Share[] {
     const at = ['delegate', path]
     const kinds = share.everything ? KIND_KEYS : KIND_KEYS.filter(kind => share[kind] !== undefined)
     const patterns = kinds.flatMap(kind => patternsOf(yaml, [...at, kind], kind, share.everything ? true : share[kind]!))
-    return { path: path.replace(/\*+$/, ''), patterns, place: { file: yaml.file, line: yaml.line(at) } }
+    return { path: path.replace(/\*+$/, ''), patterns, place: { file: yaml.file, ...yaml.where(at) } }
   })
 }
 

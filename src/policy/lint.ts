@@ -13,21 +13,24 @@ import { isTimeWithin } from './within.ts'
 export interface Finding extends Problem {
   readonly code: FindingCode
 }
-export type FindingCode =
-  | 'unreachable-rule'
-  | 'repeated-rule'
-  | 'unusable-grant'
-  | 'ended-grant'
-  | 'shadowed-pattern'
-  | 'repeated-grant'
-  | 'wildcard-write'
-  | 'write-for-anyone'
-  | 'endless-break-glass'
-  | 'ended-shadow'
-  | 'long-shadow'
-  | 'unknown-topic'
-  | 'no-tests'
-  | 'store-only'
+/** In the order of the table in docs/policy-guide.md. */
+export const FINDING_CODES = [
+  'unreachable-rule',
+  'repeated-rule',
+  'unusable-grant',
+  'ended-grant',
+  'shadowed-pattern',
+  'repeated-grant',
+  'wildcard-write',
+  'write-for-anyone',
+  'endless-break-glass',
+  'ended-shadow',
+  'long-shadow',
+  'unknown-topic',
+  'no-tests',
+  'store-only',
+] as const
+export type FindingCode = (typeof FINDING_CODES)[number]
 
 const { Write, Create, Delete, Alter, AlterConfigs } = Operation
 /** What changes something when it is allowed. */
@@ -53,14 +56,20 @@ export function lint(document: PolicyDocument, nowMs: number, engine: Engine | n
     ...(topics === null ? [] : lintTopics(document, topics)),
     ...lintWhole(document, engine),
   ]
-  return findings.sort((a, b) => (a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1))
+  return findings.sort((a, b) => (a.file === b.file ? a.line - b.line || a.col - b.col : a.file < b.file ? -1 : 1))
 }
 
-const finding = (code: FindingCode, { file, line }: Place, path: string, problem: string, hint: string | null = null): Finding => ({
+const finding = (
+  code: FindingCode,
+  { file, line, col = 1 }: Place,
+  path: string,
+  problem: string,
+  hint: string | null = null,
+): Finding => ({
   code,
   file,
   line,
-  col: 1,
+  col,
   path,
   problem,
   hint,

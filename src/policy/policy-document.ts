@@ -7,6 +7,8 @@ import type { OperationSet } from './operations.ts'
 export interface Place {
   readonly file: string
   readonly line: number
+  /** Absent: the line's first. */
+  readonly col?: number
 }
 
 /** Whom a grant is given to, or a rule binds. `name` is a sub, client id, group path, role or organization alias. */

@@ -201,6 +201,6 @@ export class PartReader {
   }
 
   place(path: Path): Place {
-    return { file: this.#yaml.file, line: this.#yaml.line(path) }
+    return { file: this.#yaml.file, ...this.#yaml.where(path) }
   }
 }

@@ -118,11 +118,13 @@ export function failureText(failure: Failure): string {
 }
 
 function problemOf({ test, key, question, operation, reason }: Failure): Problem {
+  const { file, line, col = 1 } = test.place
   const who = `${test.as.subject.kind}:${test.as.subject.name}`
   const because = reason.rule !== null ? `rule ${reason.rule}` : reason.grant !== null ? `grant ${reason.grant}` : reason.why
   return {
-    ...test.place,
-    col: 1,
+    file,
+    line,
+    col,
     path: `tests.${key}`,
     problem: key === 'can' ? `${who} cannot ${question}: ${operation} is refused` : `${who} can ${question}: ${operation} is allowed`,
     hint: because,

@@ -29,7 +29,7 @@ test('lint says what it found with its place, and ends with 3 only when it is st
   const text = await topicgate('policy', 'lint', at['policy.yaml'])
   const strict = await topicgate('policy', 'lint', '--policy', at['policy.yaml'], '--strict', '--json')
 
-  const where = `${at['policy.yaml']}:2:1  grants.a`
+  const where = `${at['policy.yaml']}:2:10  grants.a`
   assert.deepEqual(text, {
     status: 0,
     stdout: `${where}  topic:x lies in topic:x*, which it covers too  leave the narrower one out  [shadowed-pattern]\n`,

@@ -26,7 +26,7 @@ test('tests beside the policy are judged by it, and speak of its people', async 
   const { status, stdout, stderr } = await topicgate('policy', 'test', at['policy.yaml'], '--tests', at['beside.yaml'])
 
   assert.deepEqual([status, stdout], [4, '3 tests, 5 questions, 1 failed\n'])
-  assert.equal(stderr, `${at['beside.yaml']}:3:1  tests.can  user:0b5c7a52 cannot produce topic:a: write is refused  no grant\n`)
+  assert.equal(stderr, `${at['beside.yaml']}:3:5  tests.can  user:0b5c7a52 cannot produce topic:a: write is refused  no grant\n`)
 })
 
 test('a tree shows each test, what went wrong, and the grants that no test touches', async t => {

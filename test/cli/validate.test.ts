@@ -87,7 +87,7 @@ policy: policy.yaml
   ])
   assert.deepEqual(validate('version: 1\ntests: [{ as: { service: x }, can: ["produce topic:a"] }]\n'), [
     4,
-    'ok  config\nok  policy\npolicy.yaml:2:1  tests.can  service:x cannot produce topic:a: write is refused  no grant\nnot ok  policy tests  1 problem\n',
+    'ok  config\nok  policy\npolicy.yaml:2:9  tests.can  service:x cannot produce topic:a: write is refused  no grant\nnot ok  policy tests  1 problem\n',
   ])
 })
 
@@ -124,7 +124,7 @@ test('a policy whose tests fail ends with exit code 4', t => {
   assert.deepEqual(topicgate('policy', 'test', file), {
     status: 4,
     stdout: '1 tests, 1 questions, 1 failed\n',
-    stderr: `${file}:2:1  tests.can  service:x cannot produce topic:a: write is refused  no grant\n`,
+    stderr: `${file}:2:9  tests.can  service:x cannot produce topic:a: write is refused  no grant\n`,
   })
   assert.deepEqual(JSON.parse(topicgate('policy', 'test', file, '--json').stdout), [
     { test: `${file}:2`, ok: false, key: 'can', question: 'produce topic:a', operation: 'write', grant: null, rule: null, why: 'no grant' },

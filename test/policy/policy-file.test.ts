@@ -322,7 +322,7 @@ test('a document is plain data with the place of each grant and rule', () => {
   const document = read(readFileSync('config/policy.example.yaml', 'utf8'))
 
   assert.deepEqual(structuredClone(document), document)
-  assert.deepEqual(document.grants[0]!.place, { file: 'policy.yaml', line: 22 })
+  assert.deepEqual(document.grants[0]!.place, { file: 'policy.yaml', line: 22, col: 5 })
   assert.equal(document.readsAddress, true)
 })
 
@@ -338,8 +338,8 @@ test("the example's tests pass, and a test that does not come out says who, what
   const { failures } = runTests(read(wrong), 0)
 
   assert.deepEqual(failures.map(failureText), [
-    `policy.yaml:${text.split('\n').length + 1}:1  tests.can  service:orders-service cannot consume topic:orders.created: read is refused  no grant`,
-    `policy.yaml:${text.split('\n').length + 1}:1  tests.cannot  service:orders-service can produce topic:orders.created: write is allowed  grant orders-write`,
+    `policy.yaml:${text.split('\n').length + 1}:5  tests.can  service:orders-service cannot consume topic:orders.created: read is refused  no grant`,
+    `policy.yaml:${text.split('\n').length + 1}:5  tests.cannot  service:orders-service can produce topic:orders.created: write is allowed  grant orders-write`,
   ])
 })
 

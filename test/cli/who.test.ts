@@ -52,6 +52,20 @@ test('what somebody can do is told by pattern, and what a rule takes from it', a
   assert.equal(nothing.stdout, 'nothing\n')
 })
 
+test('what a shadow on one listener lets through is told as seen by a listener', async t => {
+  const shadow = 'shadow: [{ topics: ["legacy.*"], until: 2999-01-01T00:00:00Z, listeners: [partners] }]'
+  const at = files(t, { 'policy.yaml': `version: 1\n${shadow}\n` })
+  const by = async (...listener: string[]) => {
+    const options = ['--policy', at['policy.yaml'], '--json', ...listener]
+    const asked = [topicgate('who', 'can', 'read', 'topic:legacy.a', ...options), topicgate('what', 'can', 'user:lena', ...options)]
+    return (await Promise.all(asked)).map(({ stdout }) => JSON.parse(stdout)[0].now)
+  }
+
+  assert.deepEqual(await by('--listener', 'partners'), ['yes', 'yes'])
+  assert.deepEqual(await by('--listener', 'clients'), ['no', 'no'])
+  assert.deepEqual(await by(), ['depends', 'depends'])
+})
+
 test('a question that cannot be asked ends with exit code 2', async t => {
   const at = files(t, { 'policy.yaml': POLICY })
   const policy = ['--policy', at['policy.yaml']]

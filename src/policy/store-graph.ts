@@ -8,6 +8,7 @@ import type { Tuple } from './grant-tuples.ts'
 import { conditionText } from './grant-tuples.ts'
 import { membershipsOf, userOf, whoOf } from './memberships.ts'
 import type { OpenFgaStore } from './openfga-client.ts'
+import { type Takes, takenBy } from './openfga-model.ts'
 import { namespacesOf } from './roles.ts'
 
 /** One check and what it rests on. */
@@ -62,6 +63,7 @@ export class StoreGraph {
   readonly #store: OpenFgaStore
   readonly #cluster: string
   readonly #types: ReadonlyMap<string, Readonly<Record<string, Userset>>>
+  readonly #takes: Takes
   readonly #tuples = new Map<string, Tuple[]>()
   readonly #objects = new Set<string>()
   readonly #mentioned = new Set<string>()
@@ -70,6 +72,7 @@ export class StoreGraph {
     this.#store = store
     this.#cluster = cluster
     this.#types = new Map(model.type_definitions.map(({ type, relations }) => [type, relations ?? {}]))
+    this.#takes = takenBy(model)
   }
 
   /** Reads the whole store. */
@@ -93,8 +96,9 @@ export class StoreGraph {
     const object = nameObject(this.#cluster, resource, name)
     const memberships = membershipsOf(who)
       .filter(one => this.#mentioned.has(one.object))
-      .slice(0, MEMBERSHIPS_MAX)
       .map(({ relation, object: of }) => ({ user, relation, object: of }))
+      .filter(this.#takes)
+      .slice(0, MEMBERSHIPS_MAX)
     const contextual = [...memberships, ...this.#links(resource, name, object)]
     const context = { now: new Date(nowMs - (nowMs % 1000)).toISOString(), ...(address === '' ? {} : { source_ip: address }) }
     const walker = new Walker(this.#store, user, contextual, context, (of, relation) => this.#edges(of, relation, contextual))

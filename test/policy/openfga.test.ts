@@ -21,6 +21,7 @@ import { OpenFgaEngine } from '../../src/policy/openfga-engine.ts'
 import { shippedModel } from '../../src/policy/openfga-model.ts'
 import type { GivenAnswer } from '../../src/policy/openfga-questions.ts'
 import type { Grant, PolicyDocument } from '../../src/policy/policy-document.ts'
+import { StoreGraph } from '../../src/policy/store-graph.ts'
 import { startFaultyOpenFga } from '../fakes/faulty-openfga.ts'
 import { principalOf } from '../fakes/principal.ts'
 import { until } from '../fakes/until.ts'
@@ -419,6 +420,10 @@ test('a membership that the store’s own model does not know is left out of the
 
   assert.equal(await reads({ acme: ['auditor'] }), Verdict.Allowed)
   assert.equal(await reads({ other: ['auditor'] }), Verdict.Refused)
+  const graph = await StoreGraph.read(made.client, CLUSTER)
+  const auditor = somebody('app', { organizations: { acme: ['auditor'] } })
+  const walked = await graph.walk(auditor, ORIGIN.address, Date.now(), 'can_read', Resource.Topic, 'a.b')
+  assert.equal(walked.allowed, true)
   assert.equal(engine.status()['objects'], 'always')
   assert.throws(() => engine.subscriptions, /has no org#auditor: \[user\], org#auditor: \[service\]/)
 })

@@ -79,12 +79,22 @@ async function byStore({ document, names, clock }: Asked, cluster: string, openf
     authorizer,
     judged: { ...document, grants: snapshot.coverage.map(grant => placed(grant, document)) },
     given: async (principal, { address }) => {
-      const answer = await engine.ask({ kind: 'given', who: whoOf(principal), address })
+      const answer = await inRounds(() => engine.ask({ kind: 'given', who: whoOf(principal), address }))
       return new Set('grants' in answer ? answer.grants : [])
     },
     decide: decideBy(authorizer, names),
     graph,
     stop: () => engine.stop(),
+  }
+}
+
+/** A client would be told to come again; whoever runs a command waits. */
+async function inRounds<T>(ask: () => Promise<T>, rounds = ROUNDS): Promise<T> {
+  try {
+    return await ask()
+  } catch (why) {
+    if (rounds <= 1) throw why
+    return inRounds(ask, rounds - 1)
   }
 }
 

@@ -3,7 +3,7 @@
 import type { Tried } from '../policy/explain.ts'
 import { resourceNamed } from '../policy/operations.ts'
 import { resourceText } from '../policy/pattern-text.ts'
-import type { Walked } from '../policy/store-graph.ts'
+import type { Walked } from '../policy/store-walk.ts'
 import type { Report, Step } from './explain.ts'
 import { gateLines, keptLines } from './explain-gate.ts'
 import { checkLines } from './token.ts'

@@ -65,6 +65,7 @@ async function whoCan(op: string, resource: string, options: Options): Promise<v
 async function whatCan(text: string, options: Options & PrincipalOptions): Promise<void> {
   const review = await import('../policy/access-review.ts')
   const { keysOf } = await import('../policy/subjects.ts')
+  const { rightsBeside } = await import('../policy/store-rights.ts')
   const { KIND_NAMES } = await import('../policy/operations.ts')
   const policy = await readPolicyFor(options)
   const principal = subjectPrincipal(text, options, policy)
@@ -73,7 +74,10 @@ async function whatCan(text: string, options: Options & PrincipalOptions): Promi
   try {
     const origin = { listener: options.listener ?? '', address: options.address ?? '' }
     const given = await deciding.given(principal, origin)
-    const rights = review.whatCan(deciding.judged, { principal, keys: keysOf(principal), ...origin }, given, nowMs)
+    const { graph, judged } = deciding
+    const withNames = policy.settings?.authorizer.openfga?.objects !== 'never'
+    const beside = graph === null ? undefined : await rightsBeside(graph, { principal, address: origin.address, nowMs }, withNames)
+    const rights = review.whatCan(judged, { principal, keys: keysOf(principal), ...origin }, given, nowMs, beside)
     if (options.json) printJson(rights.map(({ kind, ...right }) => ({ kind: KIND_NAMES[kind], ...right })))
     else process.stdout.write(rights.length === 0 ? 'nothing\n' : rights.map(rightText).join(''))
   } finally {
@@ -108,9 +112,29 @@ const NOW = { yes: '', no: '  not now', depends: '  depends' } as const
 
 const holderText = (holder: Holder): string => `${holder.who}  ${holder.operations.join(', ')} on ${holder.on}${tail(holder)}`
 
-const rightText = (right: Right): string => `${right.operations.join(', ')} on ${right.on}${tail(right)}`
+function rightText(right: Right): string {
+  const what = `${right.operations.join(', ')} on ${right.on}`
+  if (right.by === 'blocked') return `${what}  refused, being ${wayText(right)}\n`
+  const lost = right.blocked.map(({ on, relation, object }) => `    refused on ${on}, being ${relation} of ${object}\n`)
+  if (right.by !== 'relationship') return `${what}${tail(right)}${lost.join('')}`
+  return `${what}  as ${wayText(right)}${NOW[right.now]}\n${right.limits.map(limitText).join('')}${lost.join('')}`
+}
 
-function tail({ by, id, at, inForce, now, limits, why, owner }: Omit<Holder, 'who' | 'issuer' | 'operations' | 'on'>): string {
+/** `owner of namespace:main/payments, by team:corp/payments#member  (…)`; whoever is meant by name needs no word. */
+function wayText({ who = '', relation, object, condition }: Right): string {
+  return `${relation} of ${object}${/[#*]/.test(who) ? `, by ${who}` : ''}${condition ? `  (${condition})` : ''}`
+}
+
+function tail({
+  by,
+  id,
+  at,
+  inForce,
+  now,
+  limits,
+  why,
+  owner,
+}: Omit<Holder, 'who' | 'issuer' | 'operations' | 'on' | 'by' | 'id'> & Pick<Right, 'by' | 'id'>): string {
   const about = [why === null ? null : `why ${why}`, owner === null ? null : `owner ${owner}`].filter(part => part !== null)
   const notes = [inForce, ...about].filter(part => part !== '').join(', ')
   return `  by ${by} ${id}${at === null ? '' : ` at ${at}`}${NOW[now]}${notes === '' ? '' : `  (${notes})`}\n${limits.map(limitText).join('')}`

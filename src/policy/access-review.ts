@@ -9,6 +9,7 @@ import type { OperationSet } from './operations.ts'
 import { EVERY_OPERATION, namesOf, SUPPORTED, setOf, withImplied } from './operations.ts'
 import { containsPattern, inForceText, listenersText, overlaps, patternText, placeText } from './pattern-text.ts'
 import type { Cover, Coverage, Grant, InForce, Judged, Pattern, Question, Rule, Shadow } from './policy-document.ts'
+import { ALWAYS } from './policy-document.ts'
 import { subjectText } from './subjects.ts'
 
 /** Now; not now, or never; or it hangs on what is not known here. */
@@ -45,9 +46,33 @@ export interface Holder {
   readonly owner: string | null
 }
 
-/** What one principal may do on one pattern, by one grant or shadow. */
-export interface Right extends Omit<Holder, 'who' | 'issuer'> {
+/** What one principal may do on one pattern, by one grant, shadow or tuple; or, being blocked, may not. */
+export interface Right extends Omit<Holder, 'who' | 'issuer' | 'by' | 'id'>, Partial<Way> {
   readonly kind: Resource
+  readonly by: Holder['by'] | 'relationship' | 'blocked'
+  /** Of the grant or shadow; null: a tuple says it. */
+  readonly id: string | null
+  /** Where being blocked takes some of it away. */
+  readonly blocked: readonly (Pick<Way, 'relation' | 'object'> & { readonly on: string })[]
+}
+
+/** A tuple of a store, as the store writes it. `condition` '': it has none. */
+export interface Way {
+  readonly who: string
+  readonly relation: string
+  readonly object: string
+  readonly condition: string
+}
+
+/** What a tuple says of the names of one pattern. */
+export interface RelatedCover extends Cover, Way {
+  readonly now: State
+}
+
+/** What a store says of a principal beside grants. */
+export interface Beside {
+  readonly rights: readonly RelatedCover[]
+  readonly blocks: readonly RelatedCover[]
 }
 
 /** From where and when a review asks. `address` or `listener` '': not known. */
@@ -105,20 +130,22 @@ export function whoCan(
 }
 
 /** @param given ids of the grants that the principal was given */
-export function whatCan(judged: Judged, asker: Asker, given: ReadonlySet<string>, nowMs: number): Right[] {
+export function whatCan(judged: Judged, asker: Asker, given: ReadonlySet<string>, nowMs: number, beside: Beside = NOTHING_BESIDE): Right[] {
   const moment = { nowMs, address: asker.address, listener: asker.listener }
   const binding = judged.rules.filter(rule => bindingOf(rule, asker, nowMs, PARSED_EACH_TIME, null).binds)
-  const rightOf = (cover: Cover, owner: InForce, base: Pick<Right, 'by' | 'id' | 'at' | 'why' | 'owner'>): Right[] => {
+  const rightOf = (cover: Cover, owner: InForce, base: Pick<Right, 'by' | 'id' | 'at' | 'why' | 'owner'> & Partial<Way>): Right[] => {
     const set = withImplied(cover.operations) & SUPPORTED[cover.resource]
     const limits = binding.flatMap(rule => overlapping(rule, cover, set, nowMs))
     const gone = limits.filter(limit => limit.whole && !limit.shadow).reduce((all, limit) => all | limit.set, 0)
     const left = set & ~gone
     if (left === 0) return []
     const rest = limits.filter(limit => !limit.whole || limit.shadow).map(({ whole: _, set: __, ...limit }) => limit)
-    const now = stateOf(owner, [], left, moment)
-    return [
-      { kind: cover.resource, on: patternText(cover), operations: namesOf(left), inForce: inForceText(owner), now, limits: rest, ...base },
-    ]
+    const blocks = beside.blocks.filter(block => block.operations & left && overlaps(block, cover))
+    const blocked = blocks.map(block => ({ on: patternText(block), relation: block.relation, object: block.object }))
+    const lost = blocks.filter(block => containsPattern(block, cover)).reduce((all, { operations }) => all | operations, 0)
+    const now = (left & ~lost) === 0 ? 'no' : stateOf(owner, [], left, moment)
+    const what = { kind: cover.resource, on: patternText(cover), operations: namesOf(left), inForce: inForceText(owner), now }
+    return [{ ...what, limits: rest, ...base, blocked }]
   }
   const rights = judged.grants
     .filter(({ id }) => given.has(id))
@@ -133,7 +160,19 @@ export function whatCan(judged: Judged, asker: Asker, given: ReadonlySet<string>
       .flatMap(pattern => rightOf({ ...pattern, operations: EVERY_OPERATION }, endOf(shadow), base))
       .map(right => ({ ...right, inForce: shadowText(shadow), now: stateOn(shadow, right.now, moment) }))
   })
-  return [...rights, ...shadows]
+  const related = beside.rights.flatMap(({ now, who, relation, object, condition, ...cover }) => {
+    const way = { who, relation, object, condition }
+    const found = rightOf(cover, ALWAYS, { by: 'relationship', id: null, at: null, why: null, owner: null, ...way })
+    return found.map(right => ({ ...right, now: right.now === 'yes' ? now : right.now }))
+  })
+  return [...beside.blocks.map(blockedRight), ...rights, ...related, ...shadows]
+}
+
+const NOTHING_BESIDE: Beside = { rights: [], blocks: [] }
+
+function blockedRight({ who, relation, object, condition, now: _, ...cover }: RelatedCover): Right {
+  const what = { kind: cover.resource, on: patternText(cover), operations: namesOf(cover.operations), inForce: '', now: 'no' as const }
+  return { ...what, limits: [], by: 'blocked', id: null, at: null, why: null, owner: null, who, relation, object, condition, blocked: [] }
 }
 
 /** Create on a topic is had by Create on the cluster, too. */

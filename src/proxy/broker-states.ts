@@ -1,9 +1,11 @@
-// What each broker of the cluster offers, whether it answers, and whether asking it for a topic makes one.
+// What each broker of the cluster offers, whether it answers and takes our logins, and whether asking it for a topic makes one.
 
+import { LoginRefused } from '../auth/broker-login.ts'
 import { DescribeConfigs } from '../protocol/messages/32-describe-configs.ts'
 import type { BrokerClient } from './broker-client.ts'
+import { type BrokerProblem, type BrokerStanding, BrokerStandings, type Node } from './broker-problems.ts'
 import { type BrokerOffer, type BrokerState, maxVersionOf } from './cluster-state.ts'
-import { hello } from './hello.ts'
+import { type CredentialSource, hello, logIn } from './hello.ts'
 import type { Upstream } from './upstream.ts'
 
 export interface BrokerStatesOptions {
@@ -11,15 +13,12 @@ export interface BrokerStatesOptions {
   readonly upstream: Upstream
   readonly clientId: string
   readonly timeoutMs: number
+  /** How clients' connections log in, where that is not how the gate itself does. */
+  readonly clientsLogin?: CredentialSource | null
   /** The cluster names a broker on a host that may not be dialled: for the log, once each. */
   onForeign?(nodeId: number, host: string): void
-}
-
-/** A node as Metadata names it. */
-interface Node {
-  readonly nodeId: number
-  readonly host: string
-  readonly port: number
+  /** For the log: once per change. `problem` null: the broker is well again. */
+  onProblem?(standing: BrokerStanding, problem: BrokerProblem | null): void
 }
 
 const BROKER_CONFIG = 4
@@ -31,7 +30,10 @@ const MAX_FOREIGN = 1000
 export class BrokerStates {
   readonly #options: BrokerStatesOptions
   readonly #foreign = new Set<string>()
+  readonly #standings = new BrokerStandings()
   #round = 0
+  /** By `performance.now()`. */
+  #doubtedAtMs = Number.NEGATIVE_INFINITY
 
   constructor(options: BrokerStatesOptions) {
     this.#options = options
@@ -42,32 +44,83 @@ export class BrokerStates {
     return this.#foreign.size
   }
 
+  /** Brokers that could not be asked, or do not take a login. */
+  get problems(): readonly BrokerProblem[] {
+    return this.#standings.problems
+  }
+
   /** Each over a connection that lasts as long as the questions. @param known from the round before */
   async ask(nodes: readonly Node[], known: readonly BrokerState[]): Promise<BrokerState[]> {
     const isDue = this.#round++ % ROUNDS_SET === 0
     const before = (nodeId: number) => known.find(broker => broker.nodeId === nodeId)
+    this.#standings.keep(nodes)
     return Promise.all(nodes.filter(node => this.#mayDial(node)).map(node => this.#askOne(node, before(node.nodeId), isDue)))
   }
 
-  async #askOne({ nodeId, host, port }: Node, before: BrokerState | undefined, isDue: boolean): Promise<BrokerState> {
-    const mayBeSetAnew = isDue || before?.alive !== true
+  /** Clients' connections are refused somewhere: the next round sees whether the gate is too. */
+  doubtLogins(): void {
+    this.#doubtedAtMs = performance.now()
+  }
+
+  /** What was refused may work now, and the reverse. */
+  credentialsChanged(): void {
+    this.#standings.forgive()
+    this.doubtLogins()
+  }
+
+  async #askOne(node: Node, before: BrokerState | undefined, isDue: boolean): Promise<BrokerState> {
+    const { upstream } = this.#options
+    const { nodeId, host, port } = node
+    const told = this.#standings.problemOf(nodeId)
+    const standing = this.#standings.of(node)
     const autoCreate = before?.autoCreate ?? true
     try {
-      const { client, offer } = await this.#hello({ host, port }, mayBeSetAnew)
-      const state = { nodeId, host, port, alive: true, offer }
-      const isSet = mayBeSetAnew ? await this.#askAutoCreate(client, offer, nodeId) : autoCreate
+      // What it offers a broker says also to whom it does not take.
+      const { client, offer } = await hello(upstream, node, { ...this.#options, login: false })
+      standing.asked(null)
+      const logsIn = standing.mayLogIn(isDue || before?.alive !== true, this.#doubtedAtMs)
+      const isSet = logsIn ? await this.#logIn(node, standing, client, offer) : autoCreate
       client.close()
-      return { ...state, autoCreate: isSet }
-    } catch {
+      return { nodeId, host, port, alive: true, offer, autoCreate: isSet }
+    } catch (why) {
+      standing.asked(upstream.explain(why as Error))
       return { nodeId, host, port, alive: false, offer: before?.offer ?? null, autoCreate }
+    } finally {
+      const { problem } = standing
+      if (problem?.lastError !== told?.lastError) this.#options.onProblem?.(standing, problem)
     }
   }
 
-  /** What it offers a broker says also to whom it does not take. */
-  async #hello(at: { readonly host: string; readonly port: number }, login: boolean) {
-    const { upstream } = this.#options
-    if (!login) return hello(upstream, at, { ...this.#options, login })
-    return hello(upstream, at, { ...this.#options, login }).catch(() => hello(upstream, at, { ...this.#options, login: false }))
+  /** By every login that the gate has. @returns whether asking for a topic makes one: what cannot be asked is taken for on */
+  async #logIn(node: Node, standing: BrokerStanding, client: BrokerClient, offer: BrokerOffer): Promise<boolean> {
+    const { upstream, clientsLogin = null } = this.#options
+    const [own, clients] = await Promise.all([
+      this.#tryLogin(upstream, client, offer),
+      clientsLogin === null ? null : this.#tryClientsLogin(clientsLogin, node),
+    ])
+    const whose = clientsLogin === null ? '' : 'cluster.control.sasl: '
+    const problems = [own && whose + upstream.explain(own), clients && `cluster.sasl: ${upstream.explain(clients)}`]
+    const why = problems.filter(problem => problem !== null).join('; ')
+    standing.loggedIn(why || null, own instanceof LoginRefused || clients instanceof LoginRefused)
+    return own === null ? this.#askAutoCreate(client, offer, node.nodeId) : true
+  }
+
+  async #tryClientsLogin(source: CredentialSource, at: Node): Promise<Error | null> {
+    try {
+      const { client, offer } = await hello(this.#options.upstream, at, { ...this.#options, login: false })
+      const why = await this.#tryLogin(source, client, offer)
+      client.close()
+      return why
+    } catch (why) {
+      return why as Error
+    }
+  }
+
+  #tryLogin(source: CredentialSource, client: BrokerClient, offer: BrokerOffer): Promise<Error | null> {
+    return logIn(source, client, offer, this.#options.timeoutMs).then(
+      () => null,
+      (why: Error) => why,
+    )
   }
 
   /** A broker tells its own settings only. What cannot be asked is taken for on. */

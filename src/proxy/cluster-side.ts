@@ -1,8 +1,10 @@
 // The cluster behind, as main sees it: its nodes, the ports that stand for them in every worker, and responses that wait for a port.
 
 import type { Config } from '../base/config.ts'
+import type { ClusterConfig } from '../base/config-cluster.ts'
 import type { Log } from '../base/log.ts'
 import { advertisedPort, BrokerPorts, isNamePlan } from './addresses.ts'
+import type { BrokerProblem, BrokerStanding } from './broker-problems.ts'
 import type { ClusterState, NamedTopics, TopicFacts } from './cluster-state.ts'
 import { Control } from './control.ts'
 import { type OwnTokenSource, ownTokenSource } from './own-login.ts'
@@ -32,6 +34,8 @@ export class ClusterSide {
   readonly #ports: BrokerPorts
   readonly #control: Control
   readonly #upstream: Upstream
+  /** Says how clients' connections log in, where the gate does otherwise; nothing is dialled by it. */
+  readonly #clientsLogin: Upstream | null
   readonly #tokens: OwnTokenSource | null
   readonly #wantedStates = new Set<(state: ClusterState) => void>()
   readonly #opened = new Map<readonly [listener: string, nodeId: number], number>()
@@ -54,8 +58,17 @@ export class ClusterSide {
       ownToken: refused => this.#tokens!.tokens.token(refused),
       onChange: problem => this.#filesChanged(problem),
     })
+    this.#clientsLogin = hasLoginOfItsOwn(cluster)
+      ? new Upstream({
+          ...cluster,
+          tls: null,
+          ownToken: refused => tokens!.tokens.token(refused),
+          onChange: problem => this.#filesChanged(problem),
+        })
+      : null
     this.#control = new Control({
       upstream: this.#upstream,
+      clientsLogin: this.#clientsLogin,
       bootstrap: cluster.bootstrap,
       clientId: 'topicgate-control',
       refreshMs: REFRESH_MS,
@@ -65,6 +78,7 @@ export class ClusterSide {
       },
       onTopics: facts => void pool.tell({ kind: 'topics', facts }),
       onForeign: (nodeId, host) => log.error({ nodeId, host }, 'the cluster names a broker outside cluster.hosts: it is not dialled'),
+      onProblem: (standing, problem) => this.#brokerChanged(standing, problem),
       onReachable: (reachable, why) => (reachable ? log.info('cluster reached') : log.error({ why }, 'cluster unreachable')),
     })
   }
@@ -78,12 +92,18 @@ export class ClusterSide {
   stop(): void {
     this.#control.stop()
     this.#upstream.stop()
+    this.#clientsLogin?.stop()
     this.#tokens?.stop()
   }
 
   /** Something says that the cluster has changed: it is looked at now. */
   wake(): void {
     this.#control.wake()
+  }
+
+  /** Brokers have refused clients' connections. A client's own token says nothing about the gate. */
+  loginsRefused(): void {
+    if (this.#options.config.cluster.sasl?.mechanism !== 'PASSTHROUGH') this.#control.doubtLogins()
   }
 
   topicsOf(ids: readonly string[]): Promise<TopicFacts> {
@@ -118,6 +138,16 @@ export class ClusterSide {
     return lastError === null ? null : { lastError, loginRefused: refused }
   }
 
+  /** Brokers that could not be asked when they last were, or do not take a login, be the cluster reached or not. */
+  get brokerProblems(): readonly BrokerProblem[] {
+    return this.#control.brokerProblems
+  }
+
+  /** A broker refuses a login: the gate's own, or that of clients' connections. */
+  get loginRefused(): boolean {
+    return this.#control.refused || this.brokerProblems.some(({ loginRefused }) => loginRefused)
+  }
+
   /** Brokers that the cluster names on hosts that may not be dialled. */
   get foreignBrokers(): number {
     return this.#control.foreign
@@ -130,6 +160,15 @@ export class ClusterSide {
   /** [node id, port] of the brokers that a listener's clients can reach. */
   brokerPorts(listener: string): (readonly [number, number])[] {
     return [...this.#opened].flatMap(([key, port]) => (key[0] === listener ? [[key[1], port] as const] : [])).sort((a, b) => a[0] - b[0])
+  }
+
+  #brokerChanged({ nodeId, address }: BrokerStanding, problem: BrokerProblem | null): void {
+    const { log } = this.#options
+    if (problem === null) log.info({ nodeId, address }, 'a broker is well again')
+    else {
+      const what = problem.loginRefused ? 'a broker refuses the login of the gate' : 'a broker cannot be asked'
+      log.error({ nodeId, address, why: problem.lastError }, what)
+    }
   }
 
   #filesChanged(problem: string | null): void {
@@ -179,3 +218,7 @@ export class ClusterSide {
     return opened
   }
 }
+
+/** Clients' connections log in otherwise than the gate itself, and by what it has. */
+const hasLoginOfItsOwn = ({ sasl, controlSasl }: ClusterConfig): boolean =>
+  sasl !== null && sasl !== controlSasl && sasl.mechanism !== 'PASSTHROUGH'

@@ -3,28 +3,22 @@
 import { LoginRefused } from '../auth/broker-login.ts'
 import { Metadata } from '../protocol/messages/03-metadata.ts'
 import type { BrokerClient } from './broker-client.ts'
-import { BrokerStates } from './broker-states.ts'
+import type { BrokerProblem } from './broker-problems.ts'
+import { BrokerStates, type BrokerStatesOptions } from './broker-states.ts'
 import { type BrokerOffer, type ClusterState, maxVersionOf, type NamedTopics, type TopicFacts, UNKNOWN_CLUSTER } from './cluster-state.ts'
 import { type Address, hello, type Known } from './hello.ts'
 import { Lookups } from './lookups.ts'
-import type { Upstream } from './upstream.ts'
 import { backoffMs } from './waits.ts'
 
-export interface ControlOptions {
-  /** How brokers are reached and logged in to as the gate itself. */
-  readonly upstream: Upstream
+export interface ControlOptions extends BrokerStatesOptions {
   readonly bootstrap: readonly Address[]
-  readonly clientId: string
   readonly refreshMs: number
-  readonly timeoutMs: number
   /** The state changed, or was confirmed. */
   onState(state: ClusterState): void
   /** Topics that were not told before, and ids (with null) whose topics are gone. */
   onTopics(facts: TopicFacts): void
   /** For the log: once per change between reachable and not. */
   onReachable(reachable: boolean, why: string): void
-  /** The cluster names a broker on a host that may not be dialled: for the log, once each. */
-  onForeign?(nodeId: number, host: string): void
 }
 
 const NO_ID = '0'.repeat(32)
@@ -104,12 +98,23 @@ export class Control {
   get foreign(): number {
     return this.#brokers.foreign
   }
+  /** Brokers that could not be asked, or do not take a login. */
+  get brokerProblems(): readonly BrokerProblem[] {
+    return this.#brokers.problems
+  }
 
   /** Credentials or certificates have changed: what was refused may work now. */
   credentialsChanged(): void {
     this.#failures = Math.min(this.#failures, 1)
     this.#error = null
     this.#renewAtMs = 0
+    this.#brokers.credentialsChanged()
+    this.wake()
+  }
+
+  /** Brokers refuse the login of clients' connections: the next round sees which, and why. */
+  doubtLogins(): void {
+    this.#brokers.doubtLogins()
     this.wake()
   }
 

@@ -26,6 +26,9 @@ export interface Known {
   readonly lifetimeMs: number
 }
 
+/** What to log in with now; null: nothing. */
+export type CredentialSource = Pick<Upstream, 'credential'>
+
 /** ApiVersions versions to try, newest first: some brokers hang up on what they do not know. */
 const LADDER = [4, 3, 0] as const
 const SOFTWARE = { clientSoftwareName: 'topicgate', clientSoftwareVersion: '0.1' }
@@ -74,8 +77,9 @@ async function askOffer(client: BrokerClient, version: number, timeoutMs: number
   }
 }
 
-async function logIn(upstream: Upstream, client: BrokerClient, offer: BrokerOffer, timeoutMs: number): Promise<number> {
-  const credential = await upstream.credential(null)
+/** @returns how long the login lasts; 0: for good. @throws when there is none to be had, or the broker refuses it */
+export async function logIn(from: CredentialSource, client: BrokerClient, offer: BrokerOffer, timeoutMs: number): Promise<number> {
+  const credential = await from.credential(null)
   if (credential === null) return 0
   const login = new BrokerLogin(credential, authenticateVersion(offer))
   for (let frame: Buffer | null = login.begin(); frame !== null; ) frame = await login.take(await client.exchange(frame, timeoutMs))

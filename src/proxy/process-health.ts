@@ -47,6 +47,7 @@ function readiness(gate: GateProcess) {
       brokers: state.brokers.length,
       alive: state.brokers.filter(broker => broker.alive).length,
       withoutPort: cluster.missingPorts,
+      problems: cluster.brokerProblems,
     },
     issuers: Object.fromEntries(issuers),
     engine: { name: gate.config.authorizer.engine, ...gate.engineStatus },
@@ -75,8 +76,8 @@ function figures(gate: GateProcess): Figure[] {
       read: () => ['requests', 'responses'].map((side, i) => ({ labels: { side }, value: Atomics.load(held, i) })),
     },
     one('cluster_reachable', '1 while the control connection works.', () => Number(gate.cluster.state.reachable)),
-    one('cluster_login_refused', '1 while the brokers refuse the login of the gate itself.', () =>
-      Number(gate.cluster.problem?.loginRefused ?? 0),
+    one('cluster_login_refused', '1 while a broker refuses a login of the gate: its own, or that of clients’ connections.', () =>
+      Number(gate.cluster.loginRefused),
     ),
     one('brokers_outside_hosts', 'Brokers that the cluster names on hosts outside cluster.hosts.', () => gate.cluster.foreignBrokers),
     one('brokers', 'Brokers of the cluster.', () => gate.cluster.state.brokers.length),

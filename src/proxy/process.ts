@@ -61,6 +61,7 @@ export class GateProcess implements Home {
   #certificates: ListenerCertificates | null = null
   #closing = false
   #losses = 0
+  #refusals = 0
   #lossTimer: NodeJS.Timeout | undefined
   readonly counters: SharedArrayBuffer
   readonly held = heldMemory()
@@ -108,6 +109,9 @@ export class GateProcess implements Home {
 
   /** Sessions that lose their brokers say that the cluster has changed, sooner than the next round would. */
   #lookForLosses(): void {
+    const refusals = this.sum('brokerLoginsRefused')
+    if (refusals !== this.#refusals) this.#cluster.loginsRefused()
+    this.#refusals = refusals
     const losses = this.sum('dialFailed') + this.sum('brokerClosed')
     if (losses !== this.#losses) this.#cluster.wake()
     this.#losses = losses
@@ -199,7 +203,10 @@ export class GateProcess implements Home {
     return this.#engine
   }
 
-  get cluster(): Pick<ClusterSide, 'state' | 'problem' | 'foreignBrokers' | 'missingPorts' | 'brokerPorts'> {
+  get cluster(): Pick<
+    ClusterSide,
+    'state' | 'problem' | 'brokerProblems' | 'loginRefused' | 'foreignBrokers' | 'missingPorts' | 'brokerPorts'
+  > {
     return this.#cluster
   }
 

@@ -1,7 +1,8 @@
 // Logs in again on the broker's side before its session ends, between two requests and in their order (KIP-368).
 
 import { performance } from 'node:perf_hooks'
-import type { BrokerLogin } from '../auth/broker-login.ts'
+import { type BrokerLogin, LoginRefused } from '../auth/broker-login.ts'
+import { Counter } from '../base/counters.ts'
 import type { ResponseEdit } from '../policy/outcome.ts'
 import { Stop } from './frame-reader.ts'
 import type { Session } from './session.ts'
@@ -109,7 +110,10 @@ export class Renewal {
           session.requests.go(Stop.Renew)
         }
       },
-      (error: Error) => session.close('broker login failed', error.message),
+      (error: Error) => {
+        if (error instanceof LoginRefused && !session.closed) session.count(Counter.brokerLoginsRefused!)
+        session.close('broker login failed', error.message)
+      },
     )
   }
 }

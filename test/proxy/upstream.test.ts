@@ -173,6 +173,7 @@ describe('a login that ends', () => {
 
     assert.equal(await client.next(), null)
     assert.equal(gate.closedCauses[0]!.cause, 'broker login failed')
+    assert.equal(gate.count('brokerLoginsRefused'), 1)
   })
 })
 

@@ -100,6 +100,29 @@ function figures(gate: GateProcess): Figure[] {
       labels: ['issuer'],
       read: () => [...gate.issuers].map(([issuer, { usable }]) => ({ labels: { issuer }, value: Number(usable) })),
     },
+    ...(gate.config.authorizer.engine === 'openfga' ? openFgaFigures(gate) : []),
+  ]
+}
+
+/** Whether it is OpenFGA that leaves questions undecided. */
+function openFgaFigures(gate: GateProcess): Figure[] {
+  const status = () => gate.engineStatus
+  return [
+    {
+      name: 'openfga_connected',
+      help: '1 while OpenFGA says what changed in its store.',
+      read: () => Number(status()['connected'] === true),
+    },
+    {
+      name: 'openfga_failing',
+      help: '1 while questions to OpenFGA keep failing, so that few are asked.',
+      read: () => Number(status()['failing'] === true),
+    },
+    {
+      name: 'openfga_lag_seconds',
+      help: 'Since OpenFGA last said what changed in its store; until it has, since the start.',
+      read: () => Number(status()['lagMs'] ?? Date.now() - gate.startedAtMs) / 1000,
+    },
   ]
 }
 

@@ -113,6 +113,7 @@ test('it says on stderr where it listens and that it is ready, keeps stdout clea
   assert.equal(live.status, 200)
   assert.match(metrics, /^topicgate_cluster_reachable 1$/m)
   assert.match(metrics, /^topicgate_requests_judged_total\{worker="0"\} 0$/m)
+  assert.doesNotMatch(metrics, /openfga/)
   assert.equal(await run.stop(), 0)
   assert.equal(run.stdout, '')
 })
@@ -129,6 +130,24 @@ test('without a cluster it is ready, says so in /readyz, and closes clients', as
   assert.equal(((await answer.json()) as any).cluster.reachable, false)
   assert.match(run.stderr, /^cluster main {2}unreachable$/m)
   assert.equal(await run.stop('SIGINT'), 0)
+})
+
+test('without its OpenFGA it is ready, and says so in /readyz and in the metrics', async () => {
+  const openfga = { url: 'http://127.0.0.1:1', store: '01ARZ3NDEKTSV4RRFFQ69G5FAV' }
+  const run = new Run('run', '-c', write({ authorizer: { engine: 'openfga', openfga } }))
+  await run.says(/^ready$/m)
+
+  const { ready, engine } = await run.readyz()
+  const text = await (await run.health('/metrics')).text()
+  const shown = Object.fromEntries(
+    Array.from(text.matchAll(/^topicgate_openfga_(\w+) (\S+)$/gm), ([, name, value]) => [name, Number(value)]),
+  )
+
+  const { lag_seconds: lag, ...others } = shown
+  assert.deepEqual([ready, engine.name, engine.connected, engine.lagMs], [true, 'openfga', false, undefined])
+  assert.deepEqual(others, { connected: 0, failing: 0 })
+  assert.ok(lag! > 0 && lag! < 60, `${lag}`)
+  assert.equal(await run.stop(), 0)
 })
 
 test('two workers share the port, and both know the brokers', async () => {

@@ -2,16 +2,20 @@
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import { families } from '../../scripts/stack/drivers.ts'
 import { type DevIssuer, startDevIssuer } from '../../src/auth/dev-issuer.ts'
 import { shippedModel } from '../../src/policy/openfga-model.ts'
 import { type Fault, type FaultyOpenFga, startFaultyOpenFga } from '../fakes/faulty-openfga.ts'
+import { until } from '../fakes/until.ts'
 import { sharedKafka, sharedOpenFga, uniqueName } from '../parts.ts'
 import { type Gate, startGate } from './gate.ts'
 import { outage, Survivor } from './outage.ts'
 import { makeTopics } from './topics.ts'
 
 const LASTS_MS = 4_000
+/** OpenFGA that said nothing for so long is not connected. */
+const SILENT_S = 5
 const stem = uniqueName('outage')
 const policy = `
 version: 1
@@ -65,14 +69,27 @@ for (const fault of tried) {
   })
 }
 
-test('/readyz says that it is OpenFGA that does not answer, and stays ready', async () => {
-  faulty.set('gone')
+test('/readyz and the metrics say that it is OpenFGA that does not answer, and the gate stays ready', { timeout: 60_000 }, async () => {
   const engine = async () => {
     const response = await fetch(`${gate.healthUrl}/readyz`)
     assert.equal(response.status, 200)
-    return ((await response.json()) as { engine: { connected: boolean; lagMs: number } }).engine
+    const { connected, failing } = ((await response.json()) as { engine: { connected: boolean; failing: boolean } }).engine
+    return [Number(connected), Number(failing)]
   }
-  while ((await engine()).connected) await new Promise(resolve => setTimeout(resolve, 100))
+  const metrics = () => Promise.all(['connected', 'failing'].map(name => gate.metric(`topicgate_openfga_${name}`)))
+  const lag = () => gate.metric('topicgate_openfga_lag_seconds')
+  const says = async (connected: number, failing: number) => {
+    await until(async () => isDeepStrictEqual(await engine(), [connected, failing]), 20_000)
+    assert.deepEqual(await metrics(), [connected, failing])
+  }
+
+  await says(1, 0)
+  assert.ok((await lag()) < SILENT_S)
+  faulty.set('gone')
+  await says(0, 1)
+  assert.ok((await lag()) >= SILENT_S)
+  assert.ok((await gate.metric('topicgate_undecided_total')) > 0)
   faulty.set('none')
-  while (!(await engine()).connected) await new Promise(resolve => setTimeout(resolve, 100))
+  await says(1, 0)
+  assert.ok((await lag()) < SILENT_S)
 })

@@ -9,6 +9,7 @@ import type { OperationSet } from './operations.ts'
 import { OPERATIONS } from './operations.ts'
 import type { Cover, Coverage, Grant } from './policy-document.ts'
 import { ALWAYS } from './policy-document.ts'
+import { Tally } from './tally.ts'
 
 /** What workers judge by beside what each principal was given. Plain data. */
 export interface Snapshot {
@@ -40,15 +41,6 @@ interface GrantState {
 const TUPLES_MAX = 1_000_000
 
 const IDEMPOTENT_WRITE: OperationSet = 1 << OPERATIONS.idempotent_write
-
-/** Counts how often something occurs. */
-class Tally extends Map<string, number> {
-  count(key: string, by: 1 | -1): void {
-    const n = (this.get(key) ?? 0) + by
-    if (n === 0) this.delete(key)
-    else this.set(key, n)
-  }
-}
 
 export class StoreState {
   readonly #tuples = new Map<string, Tuple>()

@@ -33,13 +33,16 @@ export class ConfigReader {
     )
     this.#unique('listeners', 'name')
     this.#portsApart(listeners)
+    const authorizer = this.#authorizer()
     return {
       file: this.#yaml.file,
       cluster: this.#cluster(),
       listeners,
       issuers,
-      authorizer: this.#authorizer(),
+      authorizer,
       policy: resolve(this.#folder, this.#clean(['policy'], 'policy.yaml')),
+      // A gate that brings the store to its file would take every grant away.
+      policyMayBeMissing: this.#text.policy === undefined && authorizer.engine === 'openfga' && authorizer.openfga?.apply === 'manual',
       audit: this.#audit(),
       health:
         this.#text.health && this.#yaml.isClean(['health']) ? { bind: this.#address(this.#text.health.bind, ['health', 'bind']) } : null,

@@ -57,6 +57,8 @@ export interface Config {
   }
   /** A file or a folder. */
   readonly policy: string
+  /** It is not named, and need not be there: the store may stand alone. */
+  readonly policyMayBeMissing: boolean
   readonly audit: {
     readonly to: readonly ({ readonly kind: 'stdout' } | { readonly kind: 'file'; readonly path: string })[]
     readonly allows: 'none' | 'sampled'

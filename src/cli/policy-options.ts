@@ -33,10 +33,11 @@ export interface ReadPolicy {
 export async function readPolicyFor({ config, policy, set }: PolicyOptions): Promise<ReadPolicy> {
   const { loadConfig } = await import('../base/config.ts')
   const { loadPolicy } = await import('../policy/policy-file.ts')
-  const { policyContext } = await import('../policy/watch.ts')
+  const { loadPolicyOf, policyContext } = await import('../policy/watch.ts')
   const settings = config === undefined && policy !== undefined ? null : loadConfig(config ?? 'topicgate.yaml', set ?? [])
+  if (policy === undefined) return { settings, document: loadPolicyOf({ ...settings!, policy: nearer(settings!.policy) }) }
   const context = settings === null ? { issuers: null, generation: 1 } : policyContext(settings)
-  return { settings, document: loadPolicy(nearer(policy ?? settings!.policy), context) }
+  return { settings, document: loadPolicy(nearer(policy), context) }
 }
 
 /** A path below this folder as people would write it. */

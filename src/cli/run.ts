@@ -112,7 +112,7 @@ function banner(gate: GateProcess, healthPort: number | null, adminPort: number 
     `cluster ${config.cluster.name}  ${state.reachable ? `${state.clusterId}  ${brokers} ${brokers === 1 ? 'broker' : 'brokers'}` : 'unreachable'}`,
     ...config.issuers.map(({ alias, issuer }) => `issuer ${alias}  ${issuer}`),
     `engine ${config.authorizer.engine}`,
-    `policy ${config.policy}  generation ${document.generation}  ${document.grants.length} grants  ${document.rules.length} rules  ${document.hash.slice(0, 12)}`,
+    `policy ${document.files.length === 0 ? 'none, the store stands alone' : config.policy}  generation ${document.generation}  ${document.grants.length} grants  ${document.rules.length} rules  ${document.hash.slice(0, 12)}`,
     ...(adminPort === null ? [] : [`admin ${addressText(config.admin!.bind.host, adminPort)}`]),
     ...(healthPort === null ? [] : [`health ${addressText(config.health!.bind.host, healthPort)}`]),
   ]

@@ -11,7 +11,7 @@ interface Check {
   /** `config`, `policy`, `policy tests`; live: the step and what it was about. */
   readonly check: string
   readonly ok: boolean
-  /** Of a live check: what was seen. */
+  /** Of a live check, or where there is no policy: what was seen. */
   readonly seen?: string | null
   readonly problem: string | null
   readonly hint: string | null
@@ -20,6 +20,8 @@ interface Check {
   readonly col: number | null
   readonly path: string | null
 }
+
+const NO_POLICY = 'there is none: the store stands alone'
 
 export function register(program: Command): void {
   program
@@ -40,8 +42,7 @@ export function register(program: Command): void {
 
 async function validate(file: string, sets: readonly string[], live: boolean): Promise<Check[]> {
   const { loadConfig, demandClientAddress } = await import('../base/config.ts')
-  const { loadPolicy } = await import('../policy/policy-file.ts')
-  const { policyContext } = await import('../policy/watch.ts')
+  const { loadPolicyOf } = await import('../policy/watch.ts')
   const { demandTests } = await import('../policy/policy-tests.ts')
   const checks: Check[] = []
   const config = attempt(checks, 'config', () => loadConfig(file, sets))
@@ -54,10 +55,11 @@ async function validate(file: string, sets: readonly string[], live: boolean): P
   // Live, the signer is asked for a token.
   if (signsForMsk(config) && !live) attempt(checks, 'signer', () => demandSigner(config))
   const policy = attempt(checks, 'policy', () => {
-    const document = loadPolicy(config.policy, policyContext(config))
+    const document = loadPolicyOf(config)
     if (document.readsAddress) demandClientAddress(config)
     return document
   })
+  if (policy?.files.length === 0) checks.push({ ...checks.pop()!, seen: NO_POLICY })
   if (policy !== null) attempt(checks, 'policy tests', () => demandTests(policy, Date.now()))
   if (live) {
     const { liveChecks } = await import('./live.ts')

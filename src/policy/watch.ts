@@ -1,12 +1,12 @@
 // The policy in force and its files: read again when they change, on request, and when Kubernetes swaps a symlink; a bad one never replaces a good one.
 
-import { type FSWatcher, statSync, watch } from 'node:fs'
+import { type FSWatcher, lstatSync, statSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Config } from '../base/config.ts'
 import { demandClientAddress } from '../base/config.ts'
 import type { PolicyDocument } from './policy-document.ts'
 import type { IssuerNames, PolicyContext } from './policy-file.ts'
-import { loadPolicy, policyFiles, policyHash } from './policy-file.ts'
+import { loadPolicy, policyFiles, policyHash, readPolicy } from './policy-file.ts'
 import { demandTests } from './policy-tests.ts'
 
 /** How often the files are looked at: file systems that tell of changes are believed sooner. */
@@ -32,16 +32,17 @@ export function watchPolicy(
   adopt: (document: PolicyDocument) => void | Promise<void>,
   refuse: (why: Error) => void,
 ): Watching {
-  let { hash, generation } = first
+  let inForce = first
   let refused = false
   return new Watch(config.policy, async () => {
     try {
-      if (policyHash(policyFiles(config.policy)) === hash && !refused) return
-      const document = readPolicyOf(config, generation + 1)
+      // A policy that was there is missed when it is gone: with it would go its rules.
+      const settings = { ...config, policyMayBeMissing: config.policyMayBeMissing && inForce.files.length === 0 }
+      if (policyHash(lacksPolicy(settings) ? [] : policyFiles(config.policy)) === inForce.hash && !refused) return
+      const document = readPolicyOf(settings, inForce.generation + 1)
       await adopt(document)
       refused = false
-      hash = document.hash
-      generation = document.generation
+      inForce = document
     } catch (why) {
       refused = true
       refuse(why as Error)
@@ -58,9 +59,19 @@ export function policyContext(config: Config, generation = 1): PolicyContext {
   return { issuers, listeners: config.listeners.map(({ name }) => name), generation }
 }
 
+/** What the policy of a configuration says; nothing, where there is none and need not be. @throws {InvalidFileError} with all problems */
+export function loadPolicyOf(config: Config, generation = 1): PolicyDocument {
+  const context = policyContext(config, generation)
+  return lacksPolicy(config) ? readPolicy([], context) : loadPolicy(config.policy, context)
+}
+
+/** A link that leads nowhere is there: what it led to is missed. */
+const lacksPolicy = ({ policy, policyMayBeMissing }: Config): boolean =>
+  policyMayBeMissing && lstatSync(policy, { throwIfNoEntry: false }) === undefined
+
 /** @throws {InvalidFileError} with all problems; {PolicyTestsError} when only its own tests fail */
 export function readPolicyOf(config: Config, generation: number): PolicyDocument {
-  const document = loadPolicy(config.policy, policyContext(config, generation))
+  const document = loadPolicyOf(config, generation)
   if (document.readsAddress) demandClientAddress(config)
   demandTests(document, Date.now())
   return document

@@ -289,6 +289,16 @@ test('a file that is not there is one problem', () => {
   assert.throws(() => loadConfig('nowhere.yaml'), /^InvalidFileError: nowhere\.yaml:1:1 {2}\. {2}does not exist$/)
 })
 
+test('a policy may be missing when none is named and the store is judged by as it is', t => {
+  const openfga = 'openfga: { url: "http://127.0.0.1:8080", store: 01J00000000000000000000000 }'
+  const may = (text: string, ...sets: string[]) => load(t, SMALL + text, sets).policyMayBeMissing
+
+  assert.deepEqual([may(''), may('authorizer: { engine: embedded }\n'), may(`authorizer: { ${openfga} }\n`)], [false, false, false])
+  const store = `authorizer: { engine: openfga, ${openfga} }\n`
+  assert.deepEqual([may(store), may(`${store}policy: policy.yaml\n`), may(store, 'policy=policy.yaml')], [true, false, false])
+  assert.equal(may(store, 'authorizer.openfga.apply=auto'), false)
+})
+
 test('a policy that reads addresses wants to know where each listener has them from', t => {
   const config = load(t, SMALL)
 

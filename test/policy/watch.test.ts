@@ -25,11 +25,16 @@ interface Told {
   now(): void
 }
 
-function watched(t: { after(end: () => void): void }, prepare: (folder: string) => void, policyPath = 'policy.yaml'): Told {
+function watched(
+  t: { after(end: () => void): void },
+  prepare: (folder: string) => void,
+  policyPath: string | null = 'policy.yaml',
+  configText = CONFIG,
+): Told {
   const folder = mkdtempSync(join(tmpdir(), 'topicgate-'))
-  writeFileSync(join(folder, 'topicgate.yaml'), CONFIG)
+  writeFileSync(join(folder, 'topicgate.yaml'), configText)
   prepare(folder)
-  const config = loadConfig(join(folder, 'topicgate.yaml'), [`policy=${policyPath}`])
+  const config = loadConfig(join(folder, 'topicgate.yaml'), policyPath === null ? [] : [`policy=${policyPath}`])
   const told: (PolicyDocument | Error)[] = []
   let tell = () => {}
   const hear = (what: PolicyDocument | Error) => {
@@ -114,4 +119,26 @@ test('a file that is touched is none, and asking for a look at what did not chan
   writeFileSync(join(folder, 'policy.yaml'), policy('c'))
 
   assert.deepEqual(ids(await next()), [2, 'c'])
+})
+
+test('where none need be there, a policy that comes is adopted, and one that goes again is missed', async t => {
+  const store = 'authorizer: { engine: openfga, openfga: { url: "http://127.0.0.1:1", store: 01J00000000000000000000000 } }\n'
+  const { folder, next, now } = watched(t, () => {}, null, CONFIG.replace('policy: policy.yaml\n', store))
+  const file = join(folder, 'policy.yaml')
+
+  now()
+  writeFileSync(file, policy('Bad'))
+  assert.match(String(await next()), /grants\[0\]\.id {2}is not an id/)
+
+  rmSync(file)
+  assert.deepEqual(ids(await next()), [2])
+
+  writeFileSync(file, policy('a'))
+  assert.deepEqual(ids(await next()), [3, 'a'])
+
+  rmSync(file)
+  assert.match(String(await next()), /ENOENT|does not exist/)
+
+  writeFileSync(file, policy('b'))
+  assert.deepEqual(ids(await next()), [4, 'b'])
 })

@@ -153,7 +153,7 @@ export class OpenFgaAnswers {
       ),
       Promise.all(asked.map(role => store.objects('namespace', role, user, contextual, context, exact))),
     ])
-    const namespaces: Record<string, string[]> = {}
+    const namespaces: Record<string, string[]> = Object.create(null)
     lists.forEach((objects, i) => {
       for (const one of objects) if (one.startsWith(prefix)) (namespaces[one.slice(prefix.length)] ??= []).push(...withBrought(asked[i]!))
     })

@@ -1,6 +1,7 @@
 // The control connection: the gate's own view of the cluster, asked of it again and again over one connection.
 
 import { LoginRefused } from '../auth/broker-login.ts'
+import { addressText } from '../base/config-address.ts'
 import { Metadata } from '../protocol/messages/03-metadata.ts'
 import type { BrokerClient } from './broker-client.ts'
 import type { BrokerProblem } from './broker-problems.ts'
@@ -245,15 +246,14 @@ export class Control {
 
   async #connect(): Promise<void> {
     const { bootstrap, upstream } = this.#options
-    const known = this.state.brokers.map(({ host, port }) => ({ host, port }))
     let why: Error = new Error('no bootstrap address')
-    for (const at of [...shuffled(bootstrap), ...shuffled(known)]) {
+    for (const { host, port } of [...shuffled<Address>(bootstrap), ...shuffled<Address>(this.state.brokers)]) {
       if (this.#stopped) throw why
       try {
-        this.#use(await hello(upstream, at, { ...this.#options, login: true }))
+        this.#use(await hello(upstream, { host, port }, { ...this.#options, login: true }))
         return
       } catch (e) {
-        const text = `${at.host}:${at.port}: ${upstream.explain(e as Error)}`
+        const text = `${addressText(host, port)}: ${upstream.explain(e as Error)}`
         why = e instanceof LoginRefused ? new LoginRefused(text) : new Error(text)
         // Others of the cluster have the same accounts.
         if (e instanceof LoginRefused) throw why

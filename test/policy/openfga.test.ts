@@ -8,9 +8,8 @@ import { mock, test } from 'node:test'
 import fc from 'fast-check'
 import type { OpenFga as OpenFgaServer } from '../../scripts/stack/openfga.ts'
 import { modelJson, startOpenFga } from '../../scripts/stack/openfga.ts'
-import { applyGrants, changesFor } from '../../src/policy/apply.ts'
+import { applyGrants } from '../../src/policy/apply.ts'
 import { Operation, Resource, Verdict } from '../../src/policy/authorizer.ts'
-import { nameObject } from '../../src/policy/encode.ts'
 import type { Tuple } from '../../src/policy/grant-tuples.ts'
 import { conditionText, tuplesOf } from '../../src/policy/grant-tuples.ts'
 import { whoOf } from '../../src/policy/memberships.ts'
@@ -367,31 +366,6 @@ test('an OpenFGA that hangs or is gone leaves undecided what is not known, lets 
   await own.stop()
   await becomes(async () => (await verdict(known, Operation.Read, name)) === Verdict.Undecided, 8_000)
   engine.stop()
-})
-
-test('with apply: auto a file that has lost a grant is heeded when the policy is replaced, without the store being read again', async t => {
-  const made = await storeOf()
-  const counted = await startFaultyOpenFga(server.url)
-  const all = document(Array.from({ length: 120 }, (_, i) => ({ id: `g${i}`, covers: [topics(`t${i}.`)] })))
-  const others = [{ user: 'service:corp/app', relation: 'reader', object: nameObject(CLUSTER, Resource.Topic, 'by-others') }]
-  await made.client.write([], others)
-  const { engine, worker, names } = await engineOn({ ...made, address: { url: counted.url, token: null } }, all, { apply: 'auto' })
-  t.after(() => [engine.stop(), counted.stop()])
-  const rights = worker.rights(somebody('app'), ORIGIN)
-  const read = (topic: string) => verdict(rights, Operation.Read, names.text(Resource.Topic, topic))
-  assert.deepEqual([await read('t7.x'), await read('t8.x'), await read('new.x')], [Verdict.Allowed, Verdict.Allowed, Verdict.Refused])
-  counted.asked.clear()
-  const [added] = document([{ id: 'added', covers: [topics('new.')] }]).grants
-  const grants = [...all.grants.filter(({ id }) => id !== 'g7'), added!]
-
-  await engine.replace({ ...all, generation: 2, grants })
-
-  assert.equal(counted.asked.get('read'), undefined)
-  assert.equal(rights.check(Operation.Read, names.text(Resource.Topic, 't7.x')), Verdict.Unknown, 'the worker was told')
-  assert.deepEqual([await read('t7.x'), await read('t8.x'), await read('new.x')], [Verdict.Refused, Verdict.Allowed, Verdict.Allowed])
-  const { deletes, writes } = await changesFor(made.client.tuples(), grants, CLUSTER)
-  assert.deepEqual([deletes, writes], [[], []])
-  assert.deepEqual(await made.client.read({ object: others[0]!.object }), others)
 })
 
 test('principals that are asked for at once are one question', async () => {

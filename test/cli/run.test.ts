@@ -109,7 +109,7 @@ test('it says on stderr where it listens and that it is ready, keeps stdout clea
   assert.match(run.stderr, /^listener clients {2}127\.0\.0\.1:\d+ {2}advertised 127\.0\.0\.1:\d+ {2}brokers 1:\d+$/m)
   assert.match(run.stderr, /^cluster main {2}test-cluster {2}1 broker$/m)
   assert.equal(ready.ready, true)
-  assert.deepEqual(ready.cluster, { reachable: true, clusterId: 'test-cluster', brokers: 1, alive: 1, withoutPort: 0 })
+  assert.deepEqual(ready.cluster, { reachable: true, clusterId: 'test-cluster', brokers: 1, alive: 1, withoutPort: 0, problems: [] })
   assert.equal(live.status, 200)
   assert.match(metrics, /^topicgate_cluster_reachable 1$/m)
   assert.match(metrics, /^topicgate_requests_judged_total\{worker="0"\} 0$/m)

@@ -7,3 +7,6 @@ export function clip(text: string, max = 256): string {
   const short = text.length > max ? `${text.slice(0, max - 1)}…` : text
   return short.replace(CONTROL, '\ufffd')
 }
+
+/** A date that a stranger has written, who may have written anything. */
+export const dateText = (date: Date): string => (Number.isNaN(date.getTime()) ? 'no date' : date.toISOString())

@@ -92,7 +92,7 @@ export class Judging {
 
   /** Whether there is a topic of this name; undefined: not known, asked for or given up. */
   hasTopic(name: Name): boolean | undefined {
-    const has = this.caller.cluster.hasTopic(name)
+    const has = this.caller.cluster.hasTopic(name, !this.#last)
     if (has === undefined && !this.#last) this.#learnNames = true
     return has
   }

@@ -103,7 +103,8 @@ export class OpenFgaEngine {
     if (missing.length > 0) this.#unfit = new UnfitStoreError(`the model ${this.#model} has no ${missing.join(', ')}`)
     else
       this.#subscriptions = new Subscriptions(slow, settings.cluster, who => membershipTuples(whoOf(who), userOf(who), this.#state, takes))
-    if (settings.apply === 'auto') await applyGrants(slow, this.#document.grants, settings.cluster)
+    const applied = this.#document
+    if (settings.apply === 'auto') await applyGrants(slow, applied.grants, settings.cluster)
     const feed = new Feed(slow, changes => this.#take(changes))
     const all: Change[] = []
     for await (const tuple of slow.tuples()) all.push({ tuple, deleted: false })
@@ -114,6 +115,8 @@ export class OpenFgaEngine {
     this.#lastError = null
     await this.#publish()
     if (this.#stopped) feed.stop()
+    // A policy that came meanwhile was written by itself, in no order with this one.
+    if (settings.apply === 'auto' && this.#document !== applied) void this.#mend(slow, this.#document)
   }
 
   /** Null: the store has not answered yet. @throws {UnfitStoreError} when its model does not know them */
@@ -149,11 +152,11 @@ export class OpenFgaEngine {
     void this.#mend(slow, document)
   }
 
-  /** Reads the store, and writes what is not as the policy has it: again until it is done, or the policy is another. */
+  /** Reads the store, and writes what is not as the policy has it: again, ever later, until it is done or the policy is another. */
   async #mend(store: OpenFgaStore, document: PolicyDocument): Promise<void> {
-    for (let done = false; !done; ) {
-      done = await this.#mendOnce(store, document).catch(() => false)
-      if (!done) await new Promise(resolve => setTimeout(resolve, RETRY_MS).unref())
+    for (let waitMs = RETRY_MS; !this.#stopped && this.#document === document; waitMs = Math.min(2 * waitMs, 30 * RETRY_MS)) {
+      if (await this.#mendOnce(store, document).catch(() => false)) return
+      await new Promise(resolve => setTimeout(resolve, waitMs).unref())
     }
   }
 

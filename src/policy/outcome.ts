@@ -124,8 +124,8 @@ export interface ClusterView {
   readonly topicsEpoch: number
   /** Every topic that the cluster was last seen to have. */
   topicNames(): readonly Name[]
-  /** Whether there is a topic of this name; undefined: not known (`learn`). */
-  hasTopic(name: Name): boolean | undefined
+  /** Whether there is a topic of this name; undefined: not known. @param wants `learn` is called next */
+  hasTopic(name: Name, wants: boolean): boolean | undefined
   /** A request is on its way that makes or deletes topics. */
   topicsMoved(): void
   /** Remembers what a relayed response said. */

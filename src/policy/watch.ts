@@ -13,6 +13,8 @@ import { demandTests } from './policy-tests.ts'
 const LOOK_MS = 500
 /** A file that still changes is not read: half a policy could be a valid one. */
 const SETTLE_MS = 60
+/** When a good policy that could not be adopted is tried again. */
+const ADOPT_AGAIN_MS = 10_000
 
 export interface Watching {
   /** Reads the files now, changed or not. */
@@ -34,13 +36,19 @@ export function watchPolicy(
 ): Watching {
   let inForce = first
   let refused = false
-  return new Watch(config.policy, async () => {
+  const watching: Watching = new Watch(config.policy, async () => {
     try {
       // A policy that was there is missed when it is gone: with it would go its rules.
       const settings = { ...config, policyMayBeMissing: config.policyMayBeMissing && inForce.files.length === 0 }
       if (policyHash(lacksPolicy(settings) ? [] : policyFiles(config.policy)) === inForce.hash && !refused) return
       const document = readPolicyOf(settings, inForce.generation + 1)
-      await adopt(document)
+      try {
+        await adopt(document)
+      } catch (why) {
+        // The files are good: what keeps them from being adopted may pass.
+        setTimeout(() => watching.now(), ADOPT_AGAIN_MS).unref()
+        throw why
+      }
       refused = false
       inForce = document
     } catch (why) {
@@ -48,6 +56,7 @@ export function watchPolicy(
       refuse(why as Error)
     }
   })
+  return watching
 }
 
 /** Issuers with their roles, and listeners, as a policy may name them. */
@@ -86,6 +95,7 @@ class Watch implements Watching {
   #look: string
   #busy = false
   #again = false
+  #stopped = false
   #settling: NodeJS.Timeout | null = null
 
   constructor(path: string, changed: () => Promise<void>) {
@@ -102,6 +112,7 @@ class Watch implements Watching {
   }
 
   now(): void {
+    if (this.#stopped) return
     if (this.#busy) {
       this.#again = true
       return
@@ -117,6 +128,7 @@ class Watch implements Watching {
   }
 
   stop(): void {
+    this.#stopped = true
     clearInterval(this.#timer)
     if (this.#settling !== null) clearTimeout(this.#settling)
     for (const watcher of this.#watchers) watcher.close()

@@ -40,6 +40,19 @@ interface Asked {
   readonly reject: (why: Error) => void
 }
 
+/** Nothing came back in time. */
+class SilenceError extends Error {}
+
+const SILENT = new Set(['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN'])
+
+/** It failed as it does when a host has gone: without a word from it. */
+export function isSilence(why: Error): boolean {
+  const { cause } = why
+  return (
+    why instanceof SilenceError || SILENT.has(String((why as NodeJS.ErrnoException).code)) || (cause instanceof Error && isSilence(cause))
+  )
+}
+
 /** One connection of the gate's own to one broker. After any failure it is closed, and everything that waits is rejected. */
 export class BrokerClient {
   readonly #socket: Socket
@@ -69,7 +82,7 @@ export class BrokerClient {
   ): Promise<BrokerClient> {
     return new Promise((resolve, reject) => {
       const socket = upstream.connect(at, null)
-      const timer = setTimeout(() => socket.destroy(new Error(`no connection within ${timeoutMs} ms`)), timeoutMs)
+      const timer = setTimeout(() => socket.destroy(new SilenceError(`no connection within ${timeoutMs} ms`)), timeoutMs)
       socket.once('error', why => {
         clearTimeout(timer)
         reject(why)
@@ -106,7 +119,7 @@ export class BrokerClient {
     const { promise, resolve, reject } = Promise.withResolvers<any>()
     this.#asked.push({ ...about, resolve, reject })
     this.#socket.write(frame)
-    const timer = setTimeout(() => this.#fail(new Error(`${what}: no answer within ${timeoutMs} ms`)), timeoutMs)
+    const timer = setTimeout(() => this.#fail(new SilenceError(`${what}: no answer within ${timeoutMs} ms`)), timeoutMs)
     try {
       return await promise
     } finally {

@@ -1,6 +1,7 @@
 // The broker's side of one session: its dial, its login, and how it ends.
 
 import type { Socket } from 'node:net'
+import { performance } from 'node:perf_hooks'
 import { Counter } from '../base/counters.ts'
 import type { Dialled, Dialling } from './dial.ts'
 import { Stop } from './frame-reader.ts'
@@ -18,7 +19,7 @@ export class BrokerSide {
   renewal: Renewal | null = null
   /** It has sent something since the last look. */
   heard = false
-  #silentSinceMs = 0
+  #silentSinceMs = performance.now()
   readonly #session: Session
   #dialling: Dialling | null = null
 
@@ -55,14 +56,14 @@ export class BrokerSide {
 
   /**
    * A host that has lost its power sends no end. TCP asks after it while all is acknowledged, and repeats what is not for a quarter of an
-   * hour: so whoever owes something, is silent, and does not answer the gate's own connection either, has gone.
+   * hour: so whoever owes something, is silent, and gives the gate's own questions no word either, has gone.
    */
   hasGone(nowMs: number): boolean {
     const { gate, nodeId, pending, responses, toBroker } = this.#session
     const owes = pending.size > 0 || (toBroker.socket?.writableLength ?? 0) > 0
     if (this.heard || !owes || responses.stopped !== 0) this.#silentSinceMs = nowMs
     this.heard = false
-    return nowMs - this.#silentSinceMs > SILENT_MS && !gate.brokerAnswers(nodeId)
+    return nowMs - this.#silentSinceMs > SILENT_MS && gate.brokerIsSilent(nodeId)
   }
 
   close(): void {

@@ -2,7 +2,7 @@
 
 import { LoginRefused } from '../auth/broker-login.ts'
 import { DescribeConfigs } from '../protocol/messages/32-describe-configs.ts'
-import type { BrokerClient } from './broker-client.ts'
+import { type BrokerClient, isSilence } from './broker-client.ts'
 import { type BrokerProblem, type BrokerStanding, BrokerStandings, type Node } from './broker-problems.ts'
 import { type BrokerOffer, type BrokerState, maxVersionOf } from './cluster-state.ts'
 import { type CredentialSource, hello, logIn } from './hello.ts'
@@ -84,7 +84,7 @@ export class BrokerStates {
       return { nodeId, host, port, alive: true, offer, autoCreate: isSet }
     } catch (why) {
       standing.asked(upstream.explain(why as Error))
-      return { nodeId, host, port, alive: false, offer: before?.offer ?? null, autoCreate }
+      return { nodeId, host, port, alive: false, silent: isSilence(why as Error), offer: before?.offer ?? null, autoCreate }
     } finally {
       const { problem } = standing
       if (problem?.lastError !== told?.lastError) this.#options.onProblem?.(standing, problem)

@@ -19,6 +19,8 @@ export interface BrokerState {
   readonly port: number
   /** It answered when it was last asked. */
   readonly alive: boolean
+  /** It was asked last without a word from it, as from a host that has gone. */
+  readonly silent?: boolean
   /** What it offered when it last answered; null: it never did. */
   readonly offer: BrokerOffer | null
   /** auto.create.topics.enable; true when it is not known. */

@@ -9,7 +9,7 @@ import type { NamedTopics, TopicFacts } from './cluster-state.ts'
 
 /** How long "no such id" is believed, and what was said of a name. */
 const BELIEVED_MS = 1000
-/** Ids, and names, that wait to be asked: more ids than that at once stay undecided, of more names the list of topics says it. */
+/** Ids, and names, that wait to be asked: more than that at once stay undecided. */
 const MAX_WANTED = 10_000
 /** What is kept of names: what a request of many names learns in one round must still be there after the next. */
 const MAX_NAMED = 4 * MAX_WANTED
@@ -71,7 +71,7 @@ export class Cluster implements ClusterView {
     return this.#options.now?.() ?? performance.now()
   }
 
-  /** Together with all that is wanted in this turn of the loop. Whatever others want later keeps nobody waiting. */
+  /** Together with all that the same read has brought. Whatever others want later keeps nobody waiting. */
   learn(): Promise<void> {
     return (this.#gathering ??= Promise.resolve().then(() => {
       this.#gathering = null
@@ -118,13 +118,12 @@ export class Cluster implements ClusterView {
     return [...names]
   }
 
-  hasTopic(name: Name): boolean | undefined {
+  hasTopic(name: Name, wants = true): boolean | undefined {
     if (this.#entryOf(name) !== undefined) return true
     if (!isTopicName(name.text)) return false
     const said = this.#named.get(name.text)
     if (said !== undefined && this.#nowMs < said.untilMs) return said.there
-    if (this.#wantedNames.size >= MAX_WANTED) return false
-    this.#wantedNames.add(name.text)
+    if (wants && this.#wantedNames.size < MAX_WANTED) this.#wantedNames.add(name.text)
     return undefined
   }
 

@@ -3,7 +3,7 @@
 import { LoginRefused } from '../auth/broker-login.ts'
 import { addressText } from '../base/config-address.ts'
 import { Metadata } from '../protocol/messages/03-metadata.ts'
-import type { BrokerClient } from './broker-client.ts'
+import { type BrokerClient, isSilence } from './broker-client.ts'
 import type { BrokerProblem } from './broker-problems.ts'
 import { BrokerStates, type BrokerStatesOptions } from './broker-states.ts'
 import { type BrokerOffer, type ClusterState, maxVersionOf, type NamedTopics, type TopicFacts, UNKNOWN_CLUSTER } from './cluster-state.ts'
@@ -181,7 +181,8 @@ export class Control {
       const { message } = why as Error
       if (this.#failures++ === 0 || message !== this.lastError) this.#options.onReachable(false, message)
       this.#error = why as Error
-      this.#publish({ ...this.state, reachable: false, brokers: this.state.brokers.map(b => ({ ...b, alive: false })) })
+      const lost = isSilence(why as Error) ? { alive: false, silent: true } : { alive: false }
+      this.#publish({ ...this.state, reachable: false, brokers: this.state.brokers.map(broker => ({ ...broker, ...lost })) })
     }
   }
 
@@ -254,7 +255,7 @@ export class Control {
         return
       } catch (e) {
         const text = `${addressText(host, port)}: ${upstream.explain(e as Error)}`
-        why = e instanceof LoginRefused ? new LoginRefused(text) : new Error(text)
+        why = e instanceof LoginRefused ? new LoginRefused(text) : new Error(text, { cause: e })
         // Others of the cluster have the same accounts.
         if (e instanceof LoginRefused) throw why
       }

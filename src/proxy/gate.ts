@@ -53,8 +53,8 @@ export interface Gate {
   offer(nodeId: number): Offer | null
   /** Where a broker is now; null: the cluster has none of this id. */
   brokerAddress(nodeId: number): Broker | null
-  /** It did when the gate itself asked it last. */
-  brokerAnswers(nodeId: number): boolean
+  /** The gate itself got no word from it when it asked it last, or the cluster has no such broker any more. */
+  brokerIsSilent(nodeId: number): boolean
   /** Opens connections to brokers, each logged in for one client. */
   readonly dialer: Dialer
   /** State shared by all sessions of this worker with one broker. */

@@ -2,6 +2,8 @@
 
 const MAX_KEYS_PER_REQUEST = 500
 const ANSWER_MS = 1000
+/** Keys under way: of more nothing is known. */
+const MAX_WANTED = 20_000
 
 /** By key: an id or a name. All that is asked for while a question is out goes with the next. */
 export class Lookups<T> {
@@ -16,19 +18,17 @@ export class Lookups<T> {
 
   /** Those that got no answer within a second are left out. */
   async find(keys: readonly string[]): Promise<readonly (readonly [string, T])[]> {
-    const answers = keys.map(key => {
-      let wanted = this.#wanted.get(key)
-      if (wanted === undefined) {
-        wanted = Promise.withResolvers()
-        this.#wanted.set(key, wanted)
-      }
-      return wanted.promise
-    })
-    void this.#askWanted()
     const found = new Map<string, T>()
-    keys.forEach((key, i) => void answers[i]!.then(value => value !== undefined && found.set(key, value)))
+    const answers = keys.map(key => this.#want(key)?.then(value => value !== undefined && found.set(key, value)))
+    void this.#askWanted()
     await inTime(Promise.all(answers))
     return keys.flatMap(key => (found.has(key) ? [[key, found.get(key)!] as const] : []))
+  }
+
+  #want(key: string): Promise<T | undefined> | undefined {
+    let wanted = this.#wanted.get(key)
+    if (wanted === undefined && this.#wanted.size < MAX_WANTED) this.#wanted.set(key, (wanted = Promise.withResolvers()))
+    return wanted?.promise
   }
 
   async #askWanted(): Promise<void> {

@@ -234,7 +234,7 @@ export class Session {
     } else if (this.caller === null) {
       if (nowMs - this.#acceptedAtMs > limits.loginTimeMs) this.close('login too slow')
     } else if (nowMs - this.#quietSinceMs > limits.idleMs) this.close('idle')
-    else if (this.broker.hasGone(nowMs)) this.close('broker lost', 'it owes an answer, and does not answer the gate either')
+    else if (this.broker.hasGone(nowMs)) this.brokerEnded('broker lost', 'it owes an answer, and gives the gate no word either')
     else if (this.caller.isBlocked) this.close('blocked', 'the principal is blocked on the cluster')
     else this.stillAllowed.look()
   }

@@ -158,8 +158,9 @@ export class GateWorker implements Gate, WorkerDoor {
     return this.#brokers.get(nodeId) ?? null
   }
 
-  brokerAnswers(nodeId: number): boolean {
-    return this.#brokers.get(nodeId)?.alive === true
+  brokerIsSilent(nodeId: number): boolean {
+    const broker = this.#brokers.get(nodeId)
+    return broker === undefined || broker.silent === true
   }
 
   brokerState(nodeId: number): Map<string, any> {

@@ -56,7 +56,7 @@ export interface FakeWorldOptions {
   /** What clients pass before their session. */
   readonly entry?: Entry
   nodeFor?(nodeId: number | null): number
-  brokerAnswers?(): boolean
+  brokerIsSilent?(): boolean
 }
 
 export async function fakeWorld(options: FakeWorldOptions): Promise<FakeWorld> {
@@ -108,7 +108,7 @@ export async function fakeWorld(options: FakeWorldOptions): Promise<FakeWorld> {
     nodeFor: (_listener, nodeId) => options.nodeFor?.(nodeId) ?? 1,
     offer: () => offer,
     brokerAddress: () => ({ nodeId: 1, authenticateVersion: 2, ...options.broker }),
-    brokerAnswers: () => options.brokerAnswers?.() ?? true,
+    brokerIsSilent: () => options.brokerIsSilent?.() ?? false,
     dialer: options.dialer ?? dialerOf(plainUpstream, 1000),
     brokerState: () => new Map(),
     log: {

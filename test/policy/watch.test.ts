@@ -30,6 +30,7 @@ function watched(
   prepare: (folder: string) => void,
   policyPath: string | null = 'policy.yaml',
   configText = CONFIG,
+  adopting = () => {},
 ): Told {
   const folder = mkdtempSync(join(tmpdir(), 'topicgate-'))
   writeFileSync(join(folder, 'topicgate.yaml'), configText)
@@ -41,7 +42,11 @@ function watched(
     told.push(what)
     tell()
   }
-  const watching = watchPolicy(config, readPolicyOf(config, 1), hear, hear)
+  const adopt = (document: PolicyDocument): void => {
+    adopting()
+    hear(document)
+  }
+  const watching = watchPolicy(config, readPolicyOf(config, 1), adopt, hear)
   // The watch lets a process end; a test that waits for it must not.
   const alive = setInterval(() => {}, 1000)
   t.after(() => {
@@ -79,6 +84,28 @@ test('a file that is written again is adopted; a bad one is told of and replaces
 
   writeFileSync(file, policy('a', 'b'))
   assert.deepEqual(ids(await next()), [3, 'a', 'b'])
+})
+
+test('a good policy that could not be adopted is tried again, though its file stays as it is', async t => {
+  const real = globalThis.setTimeout
+  const sooner = (call: () => void, ms?: number) => real(call, ms === 10_000 ? 20 : ms)
+  t.mock.method(globalThis, 'setTimeout', sooner)
+  let fails = 2
+  const { folder, next } = watched(
+    t,
+    f => writeFileSync(join(f, 'policy.yaml'), policy('a')),
+    'policy.yaml',
+    CONFIG,
+    () => {
+      if (fails-- > 0) throw new Error('the store does not answer')
+    },
+  )
+
+  writeFileSync(join(folder, 'policy.yaml'), policy('b'))
+
+  assert.equal(String(await next()), 'Error: the store does not answer')
+  assert.equal(String(await next()), 'Error: the store does not answer')
+  assert.deepEqual(ids(await next()), [2, 'b'])
 })
 
 test('a file that an editor puts in place of the old one is adopted', async t => {

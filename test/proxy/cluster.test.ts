@@ -120,7 +120,16 @@ test('what is no name of a topic is nobody asked for; a request of very many nam
     await cluster.learn()
   }
 
-  assert.deepEqual(rounds, [10_000, 500, 0])
+  assert.deepEqual(rounds, [10_500, 500, 0])
+})
+
+test('who asks for the last time leaves nothing to be asked', async () => {
+  const { cluster, names, asked } = world()
+  assert.equal(cluster.hasTopic(names.text(Resource.Topic, 'orders'), false), undefined)
+
+  await cluster.learn()
+
+  assert.deepEqual(asked, [])
 })
 
 test('what others want meanwhile keeps nobody waiting', async () => {

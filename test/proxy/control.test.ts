@@ -198,6 +198,43 @@ test('a topic that is deleted is told once, as an id that names nothing', async 
   ])
 })
 
+test('a broker that gives no word is silent; one that hangs up, or refuses connections, is not', async () => {
+  const brokers = await cluster(4)
+  brokers[1]!.answers = { ...brokers[1]!.answers, 18: () => null }
+  brokers[2]!.answers = { ...brokers[2]!.answers, 18: () => 'hang up' }
+  await brokers[3]!.stop()
+  const { control: it } = control([brokers[0]!.port], 300)
+
+  await it.start()
+
+  assert.deepEqual(
+    it.state.brokers.map(({ alive, silent = false }) => [alive, silent]),
+    [
+      [true, false],
+      [false, true],
+      [false, false],
+      [false, false],
+    ],
+  )
+})
+
+test('a control connection that is refused makes no broker silent, one that finds nobody makes all so', async () => {
+  const brokers = await cluster(2)
+  const { control: it, until } = control([brokers[0]!.port], 300)
+  await it.start()
+  const quiet = () => it.state.brokers.map(({ silent = false }) => silent)
+
+  for (const each of brokers) each.answers = { ...each.answers, 3: () => 'hang up' }
+  it.wake()
+  await until(({ reachable }) => !reachable)
+  assert.deepEqual(quiet(), [false, false])
+
+  for (const each of brokers) each.answers = { ...each.answers, 18: () => null }
+  it.wake()
+  await until(({ brokers: all }) => all.every(({ silent }) => silent))
+  assert.deepEqual(quiet(), [true, true])
+})
+
 test('each broker says for itself whether asking for a topic makes one', async () => {
   const brokers = await cluster(3)
   const config = { name: 'auto.create.topics.enable', value: 'true', synonyms: [], documentation: null }

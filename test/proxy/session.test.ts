@@ -378,8 +378,21 @@ describe('ends', () => {
     assert.equal(await second.next(), null)
   })
 
-  it('a broker that owes an answer, is silent and does not answer the gate either has gone; one that is only slow has not', async t => {
-    let answers = true
+  it('a broker that is asked for the first time has its time, though the gate itself hears nothing of it', async () => {
+    const { gate, broker } = await world({ brokerIsSilent: () => true })
+    const client = await loggedIn(gate)
+    const end = await broker.accepted()
+    client.write(request(0, 9, 1))
+    await end.next()
+
+    await sleep(600) // two rounds
+    end.write(response(1))
+
+    assert.equal((await client.next())!.readInt32BE(4), 1)
+  })
+
+  it('a broker that owes an answer, and gives nobody a word has gone; one that is only slow has not', async t => {
+    let silent = false
     let aheadMs = 0
     const now = performance.now.bind(performance)
     t.mock.method(performance, 'now', () => now() + aheadMs)
@@ -387,7 +400,7 @@ describe('ends', () => {
       aheadMs += ms
       await sleep(600) // two rounds
     }
-    const { gate, broker } = await world({ limits: { idleMs: 3_600_000 }, brokerAnswers: () => answers })
+    const { gate, broker } = await world({ limits: { idleMs: 3_600_000 }, brokerIsSilent: () => silent })
     const [waiting, quiet] = [await loggedIn(gate), await loggedIn(gate)]
     const end = await broker.accepted()
     waiting.write(request(0, 9, 1))
@@ -395,7 +408,7 @@ describe('ends', () => {
 
     await later(120_000)
     assert.deepEqual(gate.closedCauses, [], 'the broker may take its time')
-    answers = false
+    silent = true
     end.write(response(1))
     assert.equal((await waiting.next())!.readInt32BE(4), 1)
     waiting.write(request(0, 9, 2))

@@ -22,6 +22,7 @@ import { encodeRequest, FakeClient, loginFrames } from '../fakes/client.ts'
 import { request, response } from '../fakes/frames.ts'
 import { type FakeWorld, fakeWorld, principal } from '../fakes/gate.ts'
 import { noise } from '../fakes/noise.ts'
+import { spoilDate } from '../fakes/odd-certificate.ts'
 import { until } from '../fakes/until.ts'
 
 let folder: string
@@ -316,6 +317,22 @@ describe('client certificates', () => {
 
     assert.equal(error.code, 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED')
   })
+
+  for (const clientAuth of ['required', 'optional'] as const)
+    it(`${clientAuth}: a certificate whose dates cannot be read is refused like any other, and the gate lives on`, async () => {
+      const met = await meet({ clientAuth })
+      const odd = await authority.issue('odd', { expired: true })
+      spoilDate(odd)
+
+      await turnedAway(met, withCert(odd))
+      await until(() => met.world.count('clientCertificateRefused') === 1)
+
+      assert.match(
+        met.world.closedCauses[0]!.detail,
+        /was not accepted: [A-Z_]+ \(CN=odd, valid from no date to 2020-02-01T00:00:00\.000Z\)$/,
+      )
+      assert.equal(await (await secured(met, withCert(alice))).login(), 0)
+    })
 
   it('who has one is known by its subject and thumbprint, also when the session is resumed', async () => {
     const met = await meet({ clientAuth: 'required' })

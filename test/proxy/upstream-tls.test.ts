@@ -1,6 +1,7 @@
 // TLS towards brokers: which name is asked for and verified, which versions are spoken, and files that change under way.
 
 import assert from 'node:assert/strict'
+import { EventEmitter } from 'node:events'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -9,6 +10,7 @@ import { after, before, test } from 'node:test'
 import tls from 'node:tls'
 import { type Authority, authorityOf, type Certificate, makeAuthority } from '../../scripts/stack/certificates.ts'
 import type { ClusterTls } from '../../src/base/config-cluster.ts'
+import { onWrongDates } from '../../src/proxy/refused-certificate.ts'
 import { Upstream } from '../../src/proxy/upstream.ts'
 import { FakeClient } from '../fakes/client.ts'
 import { fakeWorld } from '../fakes/gate.ts'
@@ -181,6 +183,18 @@ test('a certificate of a broker that is over is named with its dates, from the h
 
   assert.equal(from.explain(error), `certificate has expired (the certificate of localhost:${port} ${DATES})`)
   assert.equal(accepted(), 1)
+})
+
+test('a certificate of a broker whose dates cannot be read is named all the same, and nothing is thrown', () => {
+  const shown = { valid_from: 'Bad time value', valid_to: 'Feb  1 00:00:00 2020 GMT', subject: { CN: 'odd' } }
+  const socket = Object.assign(new EventEmitter(), { getPeerCertificate: () => shown })
+  const told: string[] = []
+  onWrongDates(socket as never, { host: 'localhost', port: 9093 }, (_error, dates) => told.push(dates))
+
+  socket.emit('secure')
+  socket.emit('error', Object.assign(new Error('certificate has expired'), { code: 'CERT_HAS_EXPIRED' }))
+
+  assert.deepEqual(told, ['the certificate of localhost:9093 is valid from no date to 2020-02-01T00:00:00.000Z'])
 })
 
 test('a certificate between the broker and the authority is named when it is the one that is over', async () => {

@@ -103,8 +103,13 @@ public class ThroughGate extends AuthorizerIntegrationTest {
             if (!identifier.isTest()) return;
             var line = JSON.createObjectNode();
             line.put("test", nameOf(identifier)).put("passed", result.getStatus() == TestExecutionResult.Status.SUCCESSFUL);
-            result.getThrowable().ifPresent(why -> line.put("why", String.valueOf(why)));
+            result.getThrowable().ifPresent(why -> line.put("why", textOf(why)));
             tell(line);
+        }
+
+        /** With what caused it: clients wrap what they were told. */
+        private static String textOf(Throwable why) {
+            return why.getCause() == null ? why.toString() : why + ", caused by " + textOf(why.getCause());
         }
 
         /** The method, and which call of it when it takes parameters. */

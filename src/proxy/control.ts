@@ -8,7 +8,7 @@ import type { BrokerProblem } from './broker-problems.ts'
 import { BrokerStates, type BrokerStatesOptions } from './broker-states.ts'
 import { type BrokerOffer, type ClusterState, maxVersionOf, type NamedTopics, type TopicFacts, UNKNOWN_CLUSTER } from './cluster-state.ts'
 import { type Address, hello, type Known } from './hello.ts'
-import { Lookups } from './lookups.ts'
+import { type AnsweredTopic, type AskedTopic, NO_ID, TopicQuestions } from './topic-questions.ts'
 import { backoffMs } from './waits.ts'
 
 export interface ControlOptions extends BrokerStatesOptions {
@@ -22,25 +22,10 @@ export interface ControlOptions extends BrokerStatesOptions {
   onReachable(reachable: boolean, why: string): void
 }
 
-const NO_ID = '0'.repeat(32)
-/** The first version of Metadata that is asked for topics by id (KIP-516). */
-const WITH_IDS = 12
-/** The first that can be asked for a topic without making it (KIP-361). */
-const WITH_FLAG = 4
-const UNKNOWN_TOPIC_ID = 100
-/** What Metadata says of a name that there is a topic of, be it without a leader, and of one that there is none of. */
-const THERE: ReadonlySet<number> = new Set([0, 5])
-const ABSENT: ReadonlySet<number> = new Set([3, 17])
 const MAX_KNOWN_TOPICS = 1_000_000
 const LOOKS = 2
 const LOOK_SOON_MS = 100
 const LOOK_AGAIN_MS = 1000
-
-interface Topic {
-  readonly errorCode: number
-  readonly name: string | null
-  readonly topicId: string
-}
 
 export class Control {
   state: ClusterState = UNKNOWN_CLUSTER
@@ -59,22 +44,7 @@ export class Control {
   #looks = 0
   #isLooking = false
   readonly #topics = new Set<string>()
-  readonly #ids = new Lookups<string | null>(async ids => {
-    const topics = await this.#askTopics(
-      ids.map(topicId => ({ topicId, name: null })),
-      WITH_IDS,
-    )
-    const found = topics.filter(({ errorCode, name }) => errorCode === UNKNOWN_TOPIC_ID || (name !== null && name !== ''))
-    return new Map(found.map(({ errorCode, topicId, name }) => [topicId, errorCode === UNKNOWN_TOPIC_ID ? null : name]))
-  })
-  readonly #names = new Lookups<boolean>(async names => {
-    const topics = await this.#askTopics(
-      names.map(name => ({ topicId: NO_ID, name })),
-      WITH_FLAG,
-    )
-    const found = topics.filter(({ errorCode }) => THERE.has(errorCode) || ABSENT.has(errorCode))
-    return new Map(found.map(({ errorCode, name }) => [name!, THERE.has(errorCode)]))
-  })
+  readonly #questions = new TopicQuestions((topics, minVersion) => this.#askTopics(topics, minVersion))
 
   constructor(options: ControlOptions) {
     this.#options = options
@@ -138,14 +108,12 @@ export class Control {
     this.#wake?.()
   }
 
-  /** Names of topic ids (32 hex digits): null for those that the cluster does not have; those that got no answer within 1 s are left out. */
   topicsOf(ids: readonly string[]): Promise<TopicFacts> {
-    return this.#ids.find(ids)
+    return this.#questions.topicsOf(ids)
   }
 
-  /** Whether there are topics of these names; those that got no answer within 1 s are left out. */
   topicsNamed(names: readonly string[]): Promise<NamedTopics> {
-    return this.#names.find(names)
+    return this.#questions.topicsNamed(names)
   }
 
   async #keepOn(): Promise<void> {
@@ -178,10 +146,10 @@ export class Control {
       if (this.#stopped) return
       this.#client?.close()
       this.#client = null
-      const { message } = why as Error
-      if (this.#failures++ === 0 || message !== this.lastError) this.#options.onReachable(false, message)
+      const before = this.lastError
       this.#error = why as Error
-      const lost = isSilence(why as Error) ? { alive: false, silent: true } : { alive: false }
+      if (this.#failures++ === 0 || this.lastError !== before) this.#options.onReachable(false, this.#error.message)
+      const lost = { alive: false, ...(isSilence(why as Error) && { silent: true }) }
       this.#publish({ ...this.state, reachable: false, brokers: this.state.brokers.map(broker => ({ ...broker, ...lost })) })
     }
   }
@@ -207,11 +175,7 @@ export class Control {
     return metadata
   }
 
-  /** @param minVersion in which a broker can be asked so; none that is older is asked */
-  async #askTopics(
-    topics: readonly { readonly topicId: string; readonly name: string | null }[],
-    minVersion: number,
-  ): Promise<readonly Topic[]> {
+  async #askTopics(topics: readonly AskedTopic[], minVersion: number): Promise<readonly AnsweredTopic[]> {
     const client = this.#client
     const version = this.#offer === null ? -1 : Math.min(maxVersionOf(this.#offer, Metadata.key), Metadata.versions.max)
     if (client === null || client.closed || version < minVersion) return []
@@ -255,9 +219,9 @@ export class Control {
         return
       } catch (e) {
         const text = `${addressText(host, port)}: ${upstream.explain(e as Error)}`
-        why = e instanceof LoginRefused ? new LoginRefused(text) : new Error(text, { cause: e })
         // Others of the cluster have the same accounts.
-        if (e instanceof LoginRefused) throw why
+        if (e instanceof LoginRefused) throw new LoginRefused(text)
+        why = new Error(text, { cause: e })
       }
     }
     throw why

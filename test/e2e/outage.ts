@@ -9,6 +9,9 @@ import { type Client, ClientError, type Consumer, Driver } from './client.ts'
 type Tried = (typeof families)[number]
 type End = 'producer' | 'consumer'
 
+/** Connections that ended, one of them while its change of coordinator had a login under way: it tries again. Either end may be told. */
+const LIBRDKAFKA_LOST: readonly RegExp[] = [/^SASL_AUTHENTICATION_FAILED .*Local: Broker transport failure/, /^_TRANSPORT /]
+
 /**
  * All that the user of a client may read while nothing can be decided, as `NAME message`: what the client has tried again until a time of
  * its own was over, what it goes on trying, and connections that ended. No verdict is among it, and nothing that ends a consumer.
@@ -32,13 +35,11 @@ const TOLD: Readonly<Record<Tried, Readonly<Record<End, readonly RegExp[]>>>> = 
   },
   librdkafka: {
     // message.timeout.ms is over, or the driver's own patience.
-    producer: [/^_MSG_TIMED_OUT /, /^TimeoutError no delivery report$/],
+    producer: [/^_MSG_TIMED_OUT /, /^TimeoutError no delivery report$/, ...LIBRDKAFKA_LOST],
     consumer: [
       // Its own word for a topic that its cache has lost: it passes over LEADER_NOT_AVAILABLE, and asks again.
       /^UNKNOWN_TOPIC_OR_PART Subscribed topic not available/,
-      // A login that its own change of coordinator cut short: it tries again.
-      /^SASL_AUTHENTICATION_FAILED .*Local: Broker transport failure/,
-      /^_TRANSPORT /,
+      ...LIBRDKAFKA_LOST,
     ],
   },
   'franz-go': {

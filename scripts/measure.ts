@@ -13,6 +13,7 @@ const measurements: Record<string, () => Promise<{ measure: Measurement; faults?
   revocation: () => import('./measure/revocation.ts'),
   undecided: () => import('./measure/undecided.ts'),
   load: () => import('./measure/load.ts'),
+  metadata: () => import('./measure/metadata.ts'),
   herd: () => import('./measure/herd.ts'),
   meaning: () => import('./measure/meaning.ts'),
   'kafka-tests': () => import('./measure/kafka-tests.ts'),

@@ -8,6 +8,7 @@ import { ALWAYS, type Grant, type PolicyDocument, type Subject } from '../../src
 import { principalOf } from '../../test/fakes/principal.ts'
 import { say } from '../stack/cache.ts'
 import { type Datastore, type OpenFga as OpenFgaServer, startOpenFga } from '../stack/openfga.ts'
+import { part } from './part.ts'
 import { CLUSTER, ORIGIN, openStoreWorld, policyOf } from './store-world.ts'
 
 /** Of the principals so many come, at most; and so many at the same time. */
@@ -121,11 +122,6 @@ async function visits(load: Load, names: Names, authorizer: Authorizer, asked: (
 }
 
 const topicOf = (i: number): string => `t${i % 1_000}.${Math.floor(i / 1_000)}`
-
-function part(all: readonly number[], share: number): number {
-  const sorted = all.toSorted((a, b) => a - b)
-  return Math.round(sorted[Math.floor((sorted.length - 1) * share)]! * 100) / 100
-}
 
 /** Each grant covers a prefix. */
 function documentOf({ grants: count, principals }: Load): PolicyDocument {

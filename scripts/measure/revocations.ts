@@ -11,6 +11,7 @@ import { type Gate, startGate } from '../../test/e2e/gate.ts'
 import { makeTopics } from '../../test/e2e/topics.ts'
 import type { SharedKafka } from '../../test/parts.ts'
 import { type Held, type HoldingKind, hold } from './held-connections.ts'
+import { part } from './part.ts'
 
 /** Revoked at a time. */
 const AT_ONCE = 10
@@ -70,8 +71,7 @@ ${Array.from({ length: connections }, (_, i) => {
     delaysMs.push(...(await lastData(some, revoke, kind === 'transactions' ? null : producer, topics)))
   }
   await Promise.all([producer.disconnect(), gate.stop()])
-  delaysMs.sort((a, b) => a - b)
-  const at = (part: number): number => Math.round(delaysMs[Math.min(delaysMs.length - 1, Math.floor(delaysMs.length * part))]!)
+  const at = (share: number): number => Math.round(part(delaysMs, share))
   return { connections, revocations: delaysMs.length, p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) }
 }
 

@@ -8,5 +8,7 @@ export function clip(text: string, max = 256): string {
   return short.replace(CONTROL, '\ufffd')
 }
 
-/** A date that a stranger has written, who may have written anything. */
-export const dateText = (date: Date): string => (Number.isNaN(date.getTime()) ? 'no date' : date.toISOString())
+/** When a stranger's certificate says that it is good: he may have written anything there. */
+export const validText = (from: Date, to: Date): string => `valid from ${dateText(from)} to ${dateText(to)}`
+
+const dateText = (date: Date): string => (Number.isNaN(date.getTime()) ? 'no date' : date.toISOString())

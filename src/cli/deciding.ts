@@ -89,12 +89,13 @@ async function byStore({ document, names, clock }: Asked, cluster: string, openf
 }
 
 /** A client would be told to come again; whoever runs a command waits. */
-async function inRounds<T>(ask: () => Promise<T>, rounds = ROUNDS): Promise<T> {
-  try {
-    return await ask()
-  } catch (why) {
-    if (rounds <= 1) throw why
-    return inRounds(ask, rounds - 1)
+async function inRounds<T>(ask: () => Promise<T>): Promise<T> {
+  for (let round = 1; ; round++) {
+    try {
+      return await ask()
+    } catch (why) {
+      if (round >= ROUNDS) throw why
+    }
   }
 }
 

@@ -125,16 +125,9 @@ function wayText({ who = '', relation, object, condition }: Right): string {
   return `${relation} of ${object}${/[#*]/.test(who) ? `, by ${who}` : ''}${condition ? `  (${condition})` : ''}`
 }
 
-function tail({
-  by,
-  id,
-  at,
-  inForce,
-  now,
-  limits,
-  why,
-  owner,
-}: Omit<Holder, 'who' | 'issuer' | 'operations' | 'on' | 'by' | 'id'> & Pick<Right, 'by' | 'id'>): string {
+type Said = Pick<Right, 'by' | 'id' | 'at' | 'inForce' | 'now' | 'limits' | 'why' | 'owner'>
+
+function tail({ by, id, at, inForce, now, limits, why, owner }: Said): string {
   const about = [why === null ? null : `why ${why}`, owner === null ? null : `owner ${owner}`].filter(part => part !== null)
   const notes = [inForce, ...about].filter(part => part !== '').join(', ')
   return `  by ${by} ${id}${at === null ? '' : ` at ${at}`}${NOW[now]}${notes === '' ? '' : `  (${notes})`}\n${limits.map(limitText).join('')}`

@@ -6,7 +6,7 @@ import type { Operation } from './authorizer.ts'
 import { decode, parseUser } from './encode.ts'
 import { userOf, whoOf } from './memberships.ts'
 import type { OperationSet } from './operations.ts'
-import { membersOf, operationName, SUPPORTED } from './operations.ts'
+import { membersOf, operationName, SUPPORTED, setOf } from './operations.ts'
 import { containsPattern } from './pattern-text.ts'
 import type { Area, Related, StoreGraph } from './store-graph.ts'
 
@@ -114,15 +114,7 @@ function stateOf(answer: boolean | undefined, { prefix, object }: Area): State {
 function byState(found: Found, states: States): RelatedCover[] {
   return (['yes', 'depends', 'no'] as const).flatMap(state => {
     const operations = membersOf(found.operations).filter(operation => (states.get(operation) ?? 'yes') === state)
-    return operations.length === 0
-      ? []
-      : [
-          coverOf(
-            found,
-            operations.reduce<OperationSet>((set, one) => set | (1 << one), 0),
-            state,
-          ),
-        ]
+    return operations.length === 0 ? [] : [coverOf(found, setOf(...operations), state)]
   })
 }
 

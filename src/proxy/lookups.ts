@@ -1,5 +1,7 @@
 // Questions about topics, by id or by name: those of many sessions go to the cluster together, each once, and nobody waits for long.
 
+import { within } from './waits.ts'
+
 const MAX_KEYS_PER_REQUEST = 500
 const ANSWER_MS = 1000
 /** Keys under way: of more nothing is known. */
@@ -21,7 +23,7 @@ export class Lookups<T> {
     const found = new Map<string, T>()
     const answers = keys.map(key => this.#want(key)?.then(value => value !== undefined && found.set(key, value)))
     void this.#askWanted()
-    await inTime(Promise.all(answers))
+    await within(Promise.all(answers), ANSWER_MS)
     return keys.flatMap(key => (found.has(key) ? [[key, found.get(key)!] as const] : []))
   }
 
@@ -38,25 +40,15 @@ export class Lookups<T> {
     await new Promise(resolve => setImmediate(resolve))
     while (this.#wanted.size > 0) {
       const keys = [...this.#wanted.keys()].slice(0, MAX_KEYS_PER_REQUEST)
-      const found = await inTime(this.#ask(keys).catch(() => null))
+      const asked = this.#ask(keys).catch(() => undefined)
+      const found = await within(asked, ANSWER_MS)
       // A cluster that does not answer is not asked the rest: whoever wants it comes again.
-      for (const key of found === null ? [...this.#wanted.keys()] : keys) {
+      for (const key of found === undefined ? [...this.#wanted.keys()] : keys) {
         const wanted = this.#wanted.get(key)!
         this.#wanted.delete(key)
         wanted.resolve(found?.get(key))
       }
     }
     this.#asking = false
-  }
-}
-
-/** Null after a second. */
-async function inTime<A>(answer: Promise<A>): Promise<A | null> {
-  const late = Promise.withResolvers<null>()
-  const timer = setTimeout(late.resolve, ANSWER_MS, null).unref()
-  try {
-    return await Promise.race([answer, late.promise])
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -55,8 +55,9 @@ function readiness(gate: GateProcess) {
   }
 }
 
+const one = (name: string, help: string, read: () => number): Figure => ({ name, help, read })
+
 function figures(gate: GateProcess): Figure[] {
-  const one = (name: string, help: string, read: () => number): Figure => ({ name, help, read })
   const { held, workers, counters } = gate
   return [
     {
@@ -108,21 +109,13 @@ function figures(gate: GateProcess): Figure[] {
 function openFgaFigures(gate: GateProcess): Figure[] {
   const status = () => gate.engineStatus
   return [
-    {
-      name: 'openfga_connected',
-      help: '1 while OpenFGA says what changed in its store.',
-      read: () => Number(status()['connected'] === true),
-    },
-    {
-      name: 'openfga_failing',
-      help: '1 while questions to OpenFGA keep failing, so that few are asked.',
-      read: () => Number(status()['failing'] === true),
-    },
-    {
-      name: 'openfga_lag_seconds',
-      help: 'Since OpenFGA last said what changed in its store; until it has, since the start.',
-      read: () => Number(status()['lagMs'] ?? Date.now() - gate.startedAtMs) / 1000,
-    },
+    one('openfga_connected', '1 while OpenFGA says what changed in its store.', () => Number(status()['connected'] === true)),
+    one('openfga_failing', '1 while questions to OpenFGA keep failing, so that few are asked.', () => Number(status()['failing'] === true)),
+    one(
+      'openfga_lag_seconds',
+      'Since OpenFGA last said what changed in its store; until it has, since the start.',
+      () => Number(status()['lagMs'] ?? Date.now() - gate.startedAtMs) / 1000,
+    ),
   ]
 }
 

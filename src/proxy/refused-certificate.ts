@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net'
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
 import { addressText } from '../base/config-address.ts'
-import { clip, dateText } from '../base/text.ts'
+import { clip, validText } from '../base/text.ts'
 import type { Address } from './hello.ts'
 
 /** Node tells of what it verifies only when the certificate has gone with its connection. Without this secret each is looked at. */
@@ -42,7 +42,7 @@ function wrongDates(own: DetailedPeerCertificate, { host, port }: Address): stri
     const [from, to] = [new Date(one.valid_from), new Date(one.valid_to)]
     if (!(from.getTime() > Date.now() || to.getTime() < Date.now())) continue
     const whose = one === own ? `of ${broker}` : `of ${clip(String(one.subject?.CN ?? 'an authority'), MAX_NAME)}, above that of ${broker},`
-    return `the certificate ${whose} is valid from ${dateText(from)} to ${dateText(to)}`
+    return `the certificate ${whose} is ${validText(from, to)}`
   }
   return null
 }

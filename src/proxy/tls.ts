@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import type { ListenerTls } from '../base/config-listener.ts'
 import type { CounterName } from '../base/counters.ts'
-import { dateText } from '../base/text.ts'
+import { validText } from '../base/text.ts'
 import { Certificates } from './certificates.ts'
 import type { ClientCertificate } from './gate.ts'
 import type { ServerNames } from './sni.ts'
@@ -172,7 +172,7 @@ const badCertificate = (why: string): Failure => ({
 /** Whose certificate, and when it is good, for a person who must find it. */
 function reasonWith(code: string, certificate: X509Certificate): string {
   const { validFromDate, validToDate } = certificate
-  return `${code} (${subjectOf(certificate)}, valid from ${dateText(validFromDate)} to ${dateText(validToDate)})`
+  return `${code} (${subjectOf(certificate)}, ${validText(validFromDate, validToDate)})`
 }
 
 const subjectOf = ({ subject }: X509Certificate): string => (subject ?? '').split('\n').reverse().join(',')

@@ -1,12 +1,12 @@
 // Waiting that ends: for something, or for so long, or until the next try.
 
-/** Resolves when the work has, or the time is over. Rejects as the work does, if it does so in time. */
-export async function within(work: Promise<unknown>, timeoutMs: number): Promise<void> {
+/** What the work comes to; undefined: the time was over first. Rejects as the work does, if it does so in time. */
+export function within<T>(work: Promise<T>, timeoutMs: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>(resolve => {
-    timer = setTimeout(resolve, timeoutMs)
+  const late = new Promise<undefined>(resolve => {
+    timer = setTimeout(resolve, timeoutMs, undefined)
   })
-  await Promise.race([work, late]).finally(() => clearTimeout(timer))
+  return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { policyOf } from '../../scripts/measure/store-world.ts'
 import { changesFor } from '../../src/policy/apply.ts'
 import { Operation, Resource, Verdict } from '../../src/policy/authorizer.ts'
 import { grantObject, nameObject } from '../../src/policy/encode.ts'
@@ -10,7 +11,7 @@ import { OpenFga } from '../../src/policy/openfga.ts'
 import { OpenFgaStore } from '../../src/policy/openfga-client.ts'
 import { OpenFgaEngine } from '../../src/policy/openfga-engine.ts'
 import { shippedModel } from '../../src/policy/openfga-model.ts'
-import { ALWAYS, type Grant, type PolicyDocument } from '../../src/policy/policy-document.ts'
+import { ALWAYS, type Grant } from '../../src/policy/policy-document.ts'
 import { startFaultyOpenFga } from '../fakes/faulty-openfga.ts'
 import { principalOf } from '../fakes/principal.ts'
 import { until } from '../fakes/until.ts'
@@ -28,17 +29,6 @@ const grantOn = (id: string, prefix: string): Grant => ({
   owner: null,
   place: { file: 'policy.yaml', line: 1 },
 })
-const documentOf = (generation: number, grants: readonly Grant[]): PolicyDocument => ({
-  generation,
-  hash: '',
-  files: [],
-  rules: [],
-  shadows: [],
-  tests: [],
-  readsAddress: false,
-  grants,
-})
-
 test('a grant that the policy has lost is heeded while the store cannot be read; what another wrote meanwhile goes once it can', async t => {
   const server = await sharedOpenFga()
   const faulty = await startFaultyOpenFga(server.url)
@@ -50,7 +40,7 @@ test('a grant that the policy has lost is heeded while the store cannot be read;
   const cache = { grantsMs: 600_000, objectsMs: 600_000, entries: 1000 }
   const settings = { cluster: CLUSTER, url: faulty.url, token: null, store, model, objects: 'auto', apply: 'auto', ...cache } as const
   let worker: OpenFga | null = null
-  const engine = new OpenFgaEngine(settings, documentOf(1, before), async message => worker?.receive(message))
+  const engine = new OpenFgaEngine(settings, policyOf(before), async message => worker?.receive(message))
   await engine.open()
   t.after(() => [engine.stop(), faulty.stop()])
   const names = new Names()
@@ -59,7 +49,7 @@ test('a grant that the policy has lost is heeded while the store cannot be read;
       return Date.now()
     },
   }
-  worker = new OpenFga(documentOf(1, before), engine.initial(), asked => engine.ask(asked), {
+  worker = new OpenFga(policyOf(before), engine.initial(), asked => engine.ask(asked), {
     names,
     clock,
     cluster: CLUSTER,
@@ -77,7 +67,7 @@ test('a grant that the policy has lost is heeded while the store cannot be read;
   const alien = [{ user: APP, relation: 'grantee', object: grantObject(CLUSTER, 'alien') }]
   await client.write([], alien)
 
-  await engine.replace(documentOf(2, after))
+  await engine.replace({ ...policyOf(after), generation: 2 })
 
   assert.equal(check('t7.x'), Verdict.Unknown, 'the worker was told')
   assert.deepEqual(await read('t7.x', 't8.x', 'new.x'), [Verdict.Refused, Verdict.Allowed, Verdict.Allowed])

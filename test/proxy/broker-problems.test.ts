@@ -191,27 +191,26 @@ test('a broker whose certificate ends while the gate runs is named with its date
   assert.deepEqual(told, [`2 ${problem!.lastError}`, '2 well'])
 })
 
-test('what one broker of several refuses, and which certificate is over, stand in log, metric and /readyz of a gate that is ready', async () => {
-  const { fronts, users, portOf } = await cluster(2, good)
+const sasl = (username: string) => ({ mechanism: 'PLAIN', username, password: 'secret' })
+
+/** A whole gate whose own account is `gate`, and a token of a client. */
+async function gateBefore(port: number, cluster: object) {
   const issuer = await startDevIssuer()
   running.push(() => issuer.stop())
-  const sasl = (username: string) => ({ mechanism: 'PLAIN', username, password: 'secret' })
+  const bootstrap = `127.0.0.1:${port}`
   const gate = await startGate({
-    bootstrap: `127.0.0.1:${portOf(0)}`,
+    bootstrap,
     policy: 'version: 1\n',
     issuers: [issuer.settings('corp')],
-    config: {
-      cluster: {
-        name: 'main',
-        bootstrap: [`127.0.0.1:${portOf(0)}`],
-        tls: { ca: authority.ca },
-        sasl: sasl('clients'),
-        control: { sasl: sasl('gate') },
-      },
-    },
+    config: { cluster: { name: 'main', bootstrap: [bootstrap], control: { sasl: sasl('gate') }, ...cluster } },
   })
   running.push(() => gate.stop())
-  const token = await issuer.mint({ service: 'orders' })
+  return { gate, token: await issuer.mint({ service: 'orders' }) }
+}
+
+test('what one broker of several refuses, and which certificate is over, stand in log, metric and /readyz of a gate that is ready', async () => {
+  const { fronts, users, portOf } = await cluster(2, good)
+  const { gate, token } = await gateBefore(portOf(0), { tls: { ca: authority.ca }, sasl: sasl('clients') })
   const readiness = async () => {
     const response = await fetch(`${gate.healthUrl}/readyz`)
     const { ready, cluster } = (await response.json()) as any
@@ -257,27 +256,11 @@ test('what one broker of several refuses, and which certificate is over, stand i
 
 test('a token of a client that brokers refuse, passed through, is no problem of the gate', async () => {
   const { brokers, portOf } = await cluster(1)
-  const issuer = await startDevIssuer()
-  running.push(() => issuer.stop())
-  const gate = await startGate({
-    bootstrap: `127.0.0.1:${portOf(0)}`,
-    policy: 'version: 1\n',
-    issuers: [issuer.settings('corp')],
-    config: {
-      cluster: {
-        name: 'main',
-        bootstrap: [`127.0.0.1:${portOf(0)}`],
-        tls: 'off',
-        sasl: { mechanism: 'PASSTHROUGH' },
-        control: { sasl: { mechanism: 'PLAIN', username: 'gate', password: 'secret' } },
-      },
-    },
-  })
-  running.push(() => gate.stop())
+  const { gate, token } = await gateBefore(portOf(0), { tls: 'off', sasl: { mechanism: 'PASSTHROUGH' } })
   const [before, rounds] = [logins(brokers[0]!, 'gate'), brokers[0]!.count(METADATA)]
 
   const client = await FakeClient.connect(gate.port)
-  await client.login(await issuer.mint({ service: 'orders' }))
+  await client.login(token)
   await client.closed
   await until(() => brokers[0]!.count(METADATA) > rounds)
 
